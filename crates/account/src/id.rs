@@ -1,0 +1,67 @@
+//! The names of users, connections, sessions and jobs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ulid::Ulid;
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this kind: expected `{prefix}` and 26 characters of Crockford base32")]
+pub struct NotAnId {
+    /// The prefix that ids of this kind carry.
+    pub prefix: &'static str,
+}
+
+macro_rules! prefixed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// The prefix that tells this kind of id from the others.
+            pub const PREFIX: &'static str = $prefix;
+            /// Names a new thing; the caller brings the ULID.
+            pub const fn new(ulid: Ulid) -> Self { Self(ulid) }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{}{}", $prefix, self.0) }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { fmt::Display::fmt(self, f) }
+        }
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let not = NotAnId { prefix: $prefix };
+                let rest = text.strip_prefix($prefix).ok_or_else(|| not.clone())?;
+                let ulid = Ulid::from_string(rest).map_err(|_| not.clone())?;
+                // One spelling per id, since ids are also keys.
+                if ulid.to_string() == rest { Ok(Self(ulid)) } else { Err(not) }
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.collect_str(self) }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+prefixed_id!(
+    /// Names a user.
+    UserId, "usr_");
+prefixed_id!(
+    /// Names a connection to an exchange account.
+    ConnectionId, "con_");
+prefixed_id!(
+    /// Names a session in lists; says nothing about its token.
+    SessionId, "ses_");
+prefixed_id!(
+    /// Names a job in the outbox.
+    JobId, "job_");

@@ -1,0 +1,179 @@
+//! What a password may be (SU-2, SU-3, SU-4), by one function for sign-up, change and reset (PR-16).
+//!
+//! Never changes a password: what is judged and hashed are the exact bytes received.
+
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+use zxcvbn::Score;
+
+use crate::email::EmailAddress;
+use crate::password_hash::UserSalt;
+use crate::secret::Secret;
+
+/// SU-2: the shortest password, in Unicode scalar values; NIST's figure where the password may be the only factor.
+pub const CHARACTERS_MIN: usize = 15;
+/// SU-3: the longest password, in bytes. More is refused, never cut; hashing a megabyte would be an attacker's lever.
+pub const BYTES_MAX: usize = 256;
+/// How much the guessing estimate looks at: it takes more than linear time in the length.
+const ESTIMATED_CHARACTERS_MAX: usize = 100;
+/// The shortest part of an address or the product's vocabulary that counts as a known word.
+const KNOWN_WORD_MIN: usize = 4;
+/// SU-4: words that whoever attacks this product tries first.
+const PRODUCT_WORDS: [&str; 8] =
+    ["shearpin", "shear pin", "shear-pin", "bitcoin", "ethereum", "tradingbot", "trading bot", "trading-bot"];
+/// SU-4: the bundled list, one lower-case password without spaces a line.
+const COMMON: &str = include_str!("common.txt");
+
+/// A password as received. Whatever its length; `check_policy` and `prehash` refuse one that is too long.
+#[derive(Debug)]
+pub struct Password(Secret<String>);
+
+impl Password {
+    /// Takes a password into custody as it is: no trim, no case fold, no Unicode normalisation (SU-3).
+    pub const fn new(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+impl<'de> Deserialize<'de> for Password {
+    /// From a request body; there is no way back out.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Secret::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Why a new password is refused; in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Weakness {
+    /// More than 256 bytes.
+    #[error("a password has at most 256 bytes")]
+    TooLong,
+    /// Fewer than 15 characters.
+    #[error("a password has at least 15 characters; several words are easy to remember")]
+    TooShort,
+    /// On the bundled list, or one short piece repeated.
+    #[error("this password is on the lists that guessers start with")]
+    Common,
+    /// Without the words of this product fewer than 15 characters are left.
+    #[error("the names of this product do not count towards a password's length")]
+    ProductWord,
+    /// Without the parts of the owner's own address fewer than 15 characters are left.
+    #[error("the parts of your e-mail address do not count towards a password's length")]
+    OwnEmail,
+    /// Estimated to fall within 10^8 guesses.
+    #[error("this password follows a pattern that is guessed quickly")]
+    Guessable,
+}
+
+impl Weakness {
+    /// A stable name for the problem catalogue.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Weakness::TooLong => "too_long",
+            Weakness::TooShort => "too_short",
+            Weakness::Common => "common",
+            Weakness::ProductWord => "product_word",
+            Weakness::OwnEmail => "own_email",
+            Weakness::Guessable => "guessable",
+        }
+    }
+}
+
+/// A password of more than 256 bytes: refused before anything is computed from it (SU-3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a password has at most 256 bytes")]
+pub struct TooLong;
+
+impl From<TooLong> for Weakness {
+    fn from(TooLong: TooLong) -> Self {
+        Weakness::TooLong
+    }
+}
+
+/// Whether this may become the password of the account with this address. Takes up to some milliseconds.
+pub fn check_policy(password: &Password, owner: &EmailAddress) -> Result<(), Weakness> {
+    // EXPOSE: the policy reads the characters; its copies are wiped, those inside the estimate are not in our hands.
+    password.0.expose(|text| {
+        if text.len() > BYTES_MAX {
+            return Err(Weakness::TooLong);
+        }
+        if text.chars().count() < CHARACTERS_MIN {
+            return Err(Weakness::TooShort);
+        }
+        let folded = Zeroizing::new(text.to_lowercase());
+        if is_common(&folded) {
+            return Err(Weakness::Common);
+        }
+        let own_words = own_words(owner);
+        if characters_without(&folded, PRODUCT_WORDS) < CHARACTERS_MIN {
+            return Err(Weakness::ProductWord);
+        }
+        if characters_without(&folded, own_words.iter().copied()) < CHARACTERS_MIN {
+            return Err(Weakness::OwnEmail);
+        }
+        if characters_without(&folded, PRODUCT_WORDS.into_iter().chain(own_words.iter().copied())) < CHARACTERS_MIN {
+            return Err(Weakness::OwnEmail);
+        }
+        let known: Vec<&str> = PRODUCT_WORDS.into_iter().chain(own_words).collect();
+        if is_guessable(text, &known) { Err(Weakness::Guessable) } else { Ok(()) }
+    })
+}
+
+/// `SHA-256("shearpin password|" salt "|" password)` over the exact bytes (SU-3): what the key service's HMAC is computed
+/// over (PW-3), so that no byte of the password leaves this process and what leaves cannot be looked up in a table.
+pub fn prehash(password: &Password, salt: &UserSalt) -> Result<Secret<[u8; 32]>, TooLong> {
+    // EXPOSE: hashes the bytes in place.
+    password.0.expose(|text| {
+        if text.len() > BYTES_MAX {
+            return Err(TooLong);
+        }
+        let mut hash = Sha256::new();
+        hash.update(b"shearpin password|");
+        hash.update(salt.bytes());
+        hash.update(b"|");
+        hash.update(text.as_bytes());
+        Ok(Secret::new(hash.finalize().into()))
+    })
+}
+
+fn own_words(owner: &EmailAddress) -> Vec<&str> {
+    // Longest first, so that removing a part does not break up the whole.
+    let mut words = vec![owner.key(), owner.local_part(), owner.domain()];
+    words.extend(owner.local_part().split(|c: char| !c.is_ascii_alphanumeric()));
+    // Every label but the last: "com" is nobody's own.
+    words.extend(owner.domain().rsplit('.').skip(1));
+    words.retain(|word| word.len() >= KNOWN_WORD_MIN);
+    words
+}
+
+fn characters_without<'w>(folded: &str, words: impl IntoIterator<Item = &'w str>) -> usize {
+    let mut rest = Zeroizing::new(folded.to_owned());
+    for word in words {
+        rest = Zeroizing::new(rest.replace(word, ""));
+    }
+    rest.chars().count()
+}
+
+fn is_common(folded: &str) -> bool {
+    let squeezed = Zeroizing::new(folded.split_whitespace().collect::<String>());
+    // "…2024!" and "…123" are what people add when a list refuses the bare form.
+    let bare = squeezed.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
+    COMMON.lines().any(|line| line == squeezed.as_str() || line == bare) || is_repetition(folded)
+}
+
+/// One piece of at most eight characters over and over, the last time perhaps cut.
+fn is_repetition(folded: &str) -> bool {
+    let characters = Zeroizing::new(folded.chars().collect::<Vec<char>>());
+    (1..=8).any(|period| characters.iter().zip(characters.iter().skip(period)).all(|(one, other)| one == other))
+}
+
+fn is_guessable(text: &str, known: &[&str]) -> bool {
+    let length = text.chars().count();
+    let head = Zeroizing::new(text.chars().take(ESTIMATED_CHARACTERS_MAX).collect::<String>());
+    if zxcvbn::zxcvbn(&head, known).score() >= Score::Three {
+        return false;
+    }
+    // A dull beginning does not spoil a good end.
+    let tail = Zeroizing::new(text.chars().skip(length.saturating_sub(ESTIMATED_CHARACTERS_MAX)).collect::<String>());
+    length <= ESTIMATED_CHARACTERS_MAX || zxcvbn::zxcvbn(&tail, known).score() < Score::Three
+}

@@ -1,0 +1,258 @@
+//! How a password is kept: Argon2id over a keyed MAC of it (PW-1, PW-3).
+//!
+//! Never sees a password: `password::prehash` goes to the key service, whose HMAC comes back as `PepperedInput`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// Bytes of Argon2's output and of the MAC that goes in.
+const OUTPUT_BYTES: usize = 32;
+
+/// Sixteen random bytes per password, stored inside its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserSalt([u8; 16]);
+
+impl UserSalt {
+    /// From fresh random bytes; a new salt for every new password.
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+    /// The bytes.
+    pub const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// The key service's HMAC-SHA-256 over `password::prehash` (PW-3): without that key a stolen table verifies nothing.
+#[derive(Debug)]
+pub struct PepperedInput(Secret<[u8; OUTPUT_BYTES]>);
+
+impl PepperedInput {
+    /// What the key service answered.
+    pub const fn from_mac(mac: [u8; OUTPUT_BYTES]) -> Self {
+        Self(Secret::new(mac))
+    }
+}
+
+/// Which pepper key made the MAC: stored beside the hash, so that the pepper can be rotated (PW-3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct PepperId(String);
+
+/// A text that is no key id: empty, longer than 256, or with anything but letters, digits and `:/_-`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a pepper key id has 1 to 256 characters from A-Z a-z 0-9 : / _ -")]
+pub struct NotAPepperId;
+
+impl PepperId {
+    /// A key id, alias or ARN of the key service.
+    pub fn new(id: &str) -> Result<Self, NotAPepperId> {
+        let fits = (1..=256).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/_-".contains(&byte));
+        if fits { Ok(Self(id.to_owned())) } else { Err(NotAPepperId) }
+    }
+    /// As given and stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+impl<'de> Deserialize<'de> for PepperId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The cost of one Argon2id evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashParameters {
+    m_kib: u32,
+    t: u32,
+    p: u32,
+}
+
+/// Why a cost is refused; a function that is configured so does not start (PW-4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CostRefused {
+    /// Below every line of the floor.
+    #[error("weaker than Argon2id with m=19456 t=2 p=1 (or 47104/1/1, 12288/3/1)")]
+    TooWeak,
+    /// More memory or passes than a function can spend on one login.
+    #[error("more than m=262144 KiB, t=10 or p=4")]
+    TooMuch,
+    /// Not three whole numbers.
+    #[error("not of the form m/t/p, such as 19456/2/1")]
+    NotACost,
+}
+
+impl HashParameters {
+    /// PW-1: the floor (ASVS 5.0 appendix C).
+    pub const FLOOR: HashParameters = HashParameters { m_kib: 19_456, t: 2, p: 1 };
+    /// What a deployment gets unless it configures more, such as 65536/3/1.
+    pub const TARGET: HashParameters = HashParameters::FLOOR;
+
+    /// A cost of `m_kib` KiB of memory, `t` passes and `p` lanes. PW-4: refused when weaker than the floor.
+    pub const fn new(m_kib: u32, t: u32, p: u32) -> Result<Self, CostRefused> {
+        // Memory and passes trade against each other: these are the floor's three lines.
+        let holds = (m_kib >= 19_456 && t >= 2) || (m_kib >= 47_104 && t >= 1) || (m_kib >= 12_288 && t >= 3);
+        if !holds || p < 1 {
+            return Err(CostRefused::TooWeak);
+        }
+        Self::bounded(m_kib, t, p)
+    }
+    /// Also takes what is below the floor: old hashes still verify (PW-2).
+    const fn bounded(m_kib: u32, t: u32, p: u32) -> Result<Self, CostRefused> {
+        if m_kib > 262_144 || t > 10 || p > 4 { Err(CostRefused::TooMuch) } else { Ok(Self { m_kib, t, p }) }
+    }
+    /// Memory in KiB.
+    pub const fn m_kib(self) -> u32 {
+        self.m_kib
+    }
+    /// Passes.
+    pub const fn t(self) -> u32 {
+        self.t
+    }
+    /// Lanes.
+    pub const fn p(self) -> u32 {
+        self.p
+    }
+    fn argon2(self) -> Result<Argon2<'static>, HashFailed> {
+        let params = Params::new(self.m_kib, self.t, self.p, Some(OUTPUT_BYTES)).map_err(|_| HashFailed)?;
+        Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    }
+}
+impl FromStr for HashParameters {
+    type Err = CostRefused;
+    /// From configuration: `m/t/p` with m in KiB.
+    fn from_str(text: &str) -> Result<Self, CostRefused> {
+        let mut numbers = text.split('/').map(|number| number.parse::<u32>().map_err(|_| CostRefused::NotACost));
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(m_kib), Some(t), Some(p), None) => Self::new(m_kib?, t?, p?),
+            _ => Err(CostRefused::NotACost),
+        }
+    }
+}
+impl fmt::Display for HashParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.m_kib, self.t, self.p)
+    }
+}
+
+/// How new hashes are made: cost and pepper key. A stored hash that differs is made anew at the next login (PW-2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashPolicy {
+    /// The cost.
+    pub parameters: HashParameters,
+    /// The pepper key in use.
+    pub pepper: PepperId,
+}
+
+/// A stored hash: a PHC string of Argon2id and the pepper key that its input was made with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash {
+    phc: String,
+    pepper: PepperId,
+    parameters: HashParameters,
+    salt: UserSalt,
+    output: [u8; OUTPUT_BYTES],
+}
+
+/// A stored text that is not a PHC string of Argon2id, version 19, with 16 bytes of salt and 32 of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the PHC string of a password hash of ours")]
+pub struct NotAHash;
+
+/// Argon2 could not run: not enough memory. Never says anything about a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the password hash could not be computed")]
+pub struct HashFailed;
+
+impl PasswordHash {
+    /// Reads what was stored.
+    pub fn from_stored(phc: &str, pepper: PepperId) -> Result<Self, NotAHash> {
+        let parsed = argon2::PasswordHash::new(phc).map_err(|_| NotAHash)?;
+        if parsed.algorithm != argon2::ARGON2ID_IDENT || parsed.version != Some(Version::V0x13.into()) {
+            return Err(NotAHash);
+        }
+        let params = Params::try_from(&parsed).map_err(|_| NotAHash)?;
+        let parameters =
+            HashParameters::bounded(params.m_cost(), params.t_cost(), params.p_cost()).map_err(|_| NotAHash)?;
+        let salt = parsed.salt.as_ref().and_then(|salt| salt.as_ref().try_into().ok()).ok_or(NotAHash)?;
+        let output = parsed.hash.as_ref().and_then(|hash| hash.as_bytes().try_into().ok()).ok_or(NotAHash)?;
+        Ok(Self { phc: phc.to_owned(), pepper, parameters, salt: UserSalt(salt), output })
+    }
+    /// `$argon2id$v=19$m=…,t=…,p=…$salt$hash`; what is stored.
+    pub fn as_phc(&self) -> &str {
+        &self.phc
+    }
+    /// The pepper key to ask for the MAC before verifying.
+    pub const fn pepper(&self) -> &PepperId {
+        &self.pepper
+    }
+    /// The salt to prehash with before verifying.
+    pub const fn salt(&self) -> &UserSalt {
+        &self.salt
+    }
+    /// The cost it was made at.
+    pub const fn parameters(&self) -> HashParameters {
+        self.parameters
+    }
+}
+impl fmt::Debug for PasswordHash {
+    /// Without salt and output: debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PasswordHash({}, {})", self.parameters, self.pepper.0)
+    }
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Verdict {
+    /// The password is right.
+    pub matches: bool,
+    /// It is right and its hash was made at another cost or with another pepper: store a new one (PW-2).
+    pub needs_rehash: bool,
+}
+
+/// Hashes a MAC for storing. `salt` is the one the prehash was made with; takes tens to hundreds of milliseconds.
+pub fn hash(input: &PepperedInput, salt: &UserSalt, policy: &HashPolicy) -> Result<PasswordHash, HashFailed> {
+    let argon2 = policy.parameters.argon2()?;
+    // EXPOSE: Argon2 reads the MAC.
+    let phc = input.0.expose(|mac| argon2.hash_password_with_salt(mac, salt.bytes())).map_err(|_| HashFailed)?;
+    PasswordHash::from_stored(&phc.to_string(), policy.pepper.clone()).map_err(|_| HashFailed)
+}
+
+/// Compares a MAC with a stored hash, at the stored cost and in constant time.
+pub fn verify(input: &PepperedInput, stored: &PasswordHash, policy: &HashPolicy) -> Result<Verdict, HashFailed> {
+    let mut output = Zeroizing::new([0_u8; OUTPUT_BYTES]);
+    let argon2 = stored.parameters.argon2()?;
+    // EXPOSE: Argon2 reads the MAC.
+    input
+        .0
+        .expose(|mac| argon2.hash_password_into(mac, stored.salt.bytes(), output.as_mut_slice()))
+        .map_err(|_| HashFailed)?;
+    let matches = bool::from(output.as_slice().ct_eq(&stored.output));
+    let is_current = stored.parameters == policy.parameters && stored.pepper == policy.pepper;
+    Ok(Verdict { matches, needs_rehash: matches && !is_current })
+}
+
+/// LG-1: what an unknown user's password is verified against: as costly as a real one, matched by no password.
+pub fn dummy_hash(policy: &HashPolicy) -> PasswordHash {
+    // Salt and output are fixed and public. No input is known that Argon2 maps to this output; finding one would
+    // mean inverting it.
+    let digest: [u8; 32] = Sha256::digest(b"shearpin dummy hash|output").into();
+    let salt = UserSalt(*b"shearpin dummy !");
+    let HashParameters { m_kib, t, p } = policy.parameters;
+    let encode = |bytes: &[u8]| data_encoding::BASE64_NOPAD.encode(bytes);
+    let phc = format!("$argon2id$v=19$m={m_kib},t={t},p={p}${}${}", encode(salt.bytes()), encode(&digest));
+    PasswordHash { phc, pepper: policy.pepper.clone(), parameters: policy.parameters, salt, output: digest }
+}
