@@ -157,7 +157,7 @@ fn characters_without<'w>(folded: &str, words: impl IntoIterator<Item = &'w str>
 fn is_common(folded: &str) -> bool {
     let squeezed = Zeroizing::new(folded.split_whitespace().collect::<String>());
     // "…2024!" and "…123" are what people add when a list refuses the bare form.
-    let bare = squeezed.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
+    let bare = squeezed.trim_matches(|c: char| c.is_ascii_digit() || c.is_ascii_punctuation());
     COMMON.lines().any(|line| line == squeezed.as_str() || line == bare) || is_repetition(folded)
 }
 

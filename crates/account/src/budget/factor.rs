@@ -1,0 +1,88 @@
+//! The budget of second factors outside the reset flow. Nobody gets here without the password.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Wait, blocked_until, refunded};
+use crate::wall_time::WallTime;
+
+/// TP-9, TP-10, RC-4: second-factor attempts of one account over all challenges, factors and paths but the reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactorBudget {
+    /// Consecutive attempts that have not (yet) succeeded. A new challenge does not reset it.
+    pub failures: u32,
+    /// No attempt before this moment.
+    pub blocked_until: WallTime,
+}
+
+/// TP-9: attempts within one challenge or step-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChallengeAttempts(pub u32);
+
+/// Why a second factor is not even looked at; in order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FactorRefused {
+    /// 10 consecutive failures: password login is off until the mailbox's owner reacts (TP-10).
+    #[error("closed until confirmed by mail")]
+    MailboxConfirmation,
+    /// This challenge had its 5 attempts and is dead.
+    #[error("this challenge is used up")]
+    ChallengeSpent,
+    /// The delay of the last failure runs.
+    #[error(transparent)]
+    Wait(#[from] Wait),
+}
+
+impl ChallengeAttempts {
+    /// TP-9.
+    pub const MAX: u32 = 5;
+    /// A new challenge.
+    pub const FRESH: ChallengeAttempts = ChallengeAttempts(0);
+}
+
+impl FactorBudget {
+    /// TP-10: with two valid codes in 10^6, ten tries guess with 2 in 10^5.
+    pub const FAILURES_MAX: u32 = 10;
+    /// Nothing failed yet.
+    pub const FRESH: FactorBudget = FactorBudget { failures: 0, blocked_until: WallTime::from_ms(0) };
+
+    /// Charges one attempt to the account and to the challenge; both are written or neither.
+    pub fn admit(
+        self,
+        challenge: ChallengeAttempts,
+        now: WallTime,
+    ) -> Result<(Self, ChallengeAttempts), FactorRefused> {
+        if !self.allows_password_login() {
+            return Err(FactorRefused::MailboxConfirmation);
+        }
+        if challenge.0 >= ChallengeAttempts::MAX {
+            return Err(FactorRefused::ChallengeSpent);
+        }
+        if now < self.blocked_until {
+            return Err(Wait { until: self.blocked_until }.into());
+        }
+        let failures = self.failures.saturating_add(1);
+        let charged = Self { failures, blocked_until: blocked_until(failures, now) };
+        Ok((charged, ChallengeAttempts(challenge.0.saturating_add(1))))
+    }
+    /// Whether a right password still leads to a challenge (TP-10). The guesser has the password, so no stranger gets here.
+    pub const fn allows_password_login(self) -> bool {
+        self.failures < Self::FAILURES_MAX
+    }
+    /// After a right factor.
+    #[must_use]
+    pub const fn succeeded(self) -> Self {
+        Self::FRESH
+    }
+    /// After an attempt that our own fault kept from being evaluated; the challenge keeps its charge.
+    #[must_use]
+    pub fn refunded(self, now: WallTime) -> Self {
+        let (failures, blocked_until) = refunded(self.failures, self.blocked_until, now);
+        Self { failures, blocked_until }
+    }
+    /// The mailbox's owner has reacted.
+    #[must_use]
+    pub const fn confirmed_by_mail(self) -> Self {
+        Self::FRESH
+    }
+}

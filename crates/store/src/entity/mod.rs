@@ -1,0 +1,12 @@
+//! What is stored, one file per noun: key layout, item type, reading and writing it.
+
+pub mod bot;
+pub mod connection;
+pub mod deal;
+pub mod intent;
+pub mod job;
+pub mod ledger;
+pub mod order;
+pub mod session;
+pub mod user;
+pub mod wake;

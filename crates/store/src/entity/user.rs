@@ -1,0 +1,105 @@
+//! The user's state: the counters and gates that security events move. Every authorising transaction checks it.
+//!
+//! | table | pk | sk | attributes |
+//! | --- | --- | --- | --- |
+//! | identity | `USER#<user>` | `STATE` | `cred_version`, `session_gen`, `trade_epoch`, `conn_set_version` N; `trading_state` S `ACTIVE`, `COOLING`, `HELD`; `cooling_until`, `held_at`, `fencing_until`, `frozen_until` N (wall ms, 0 when unset); `email_verified`, `has_factor` BOOL |
+
+use account::epoch::ConnectionSetVersion;
+use account::{CredentialVersion, Epoch, SessionGeneration, UserId, WallTime};
+
+use crate::attribute::{Row, n, s, truth};
+use crate::{Key, Store, StoreError, Table};
+
+/// Where a user's state is.
+pub fn key(user: UserId) -> Key { Key::new(format!("USER#{user}"), "STATE") }
+
+/// Whether new risk may be taken. `Cooling` counts as active once `until` has passed; no job ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TradingState { Active, Cooling { until: WallTime }, Held { at: WallTime } }
+
+/// The user's state as read consistently at one moment; a condition re-checks what matters at the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    pub cred_version: CredentialVersion,
+    pub session_gen: SessionGeneration,
+    pub trade_epoch: Epoch,
+    pub conn_set_version: ConnectionSetVersion,
+    pub trading_state: TradingState,
+    /// While in the future the signer refuses everything: a reset is about to commit.
+    pub fencing_until: WallTime,
+    /// While in the future entries are refused.
+    pub frozen_until: WallTime,
+    pub email_verified: bool,
+    /// Whether a second factor is on. Written only together with the factor.
+    pub has_factor: bool,
+}
+
+impl User {
+    /// A new account: unverified, everything at its first version.
+    pub const fn new(id: UserId) -> Self {
+        Self {
+            id, cred_version: CredentialVersion::FIRST, session_gen: SessionGeneration::FIRST, trade_epoch: Epoch::FIRST,
+            conn_set_version: ConnectionSetVersion::FIRST, trading_state: TradingState::Active,
+            fencing_until: WallTime::from_ms(0), frozen_until: WallTime::from_ms(0), email_verified: false, has_factor: false,
+        }
+    }
+    /// As stored.
+    pub fn to_row(&self) -> Row {
+        let (state, cooling, held) = match self.trading_state {
+            TradingState::Active => ("ACTIVE", 0, 0),
+            TradingState::Cooling { until } => ("COOLING", until.ms(), 0),
+            TradingState::Held { at } => ("HELD", 0, at.ms()),
+        };
+        Row::keyed(&key(self.id))
+            .with("cred_version", n(self.cred_version.value())).with("session_gen", n(self.session_gen.value()))
+            .with("trade_epoch", n(self.trade_epoch.value())).with("conn_set_version", n(self.conn_set_version.value()))
+            .with("trading_state", s(state)).with("cooling_until", n(cooling)).with("held_at", n(held))
+            .with("fencing_until", n(self.fencing_until.ms())).with("frozen_until", n(self.frozen_until.ms()))
+            .with("email_verified", truth(self.email_verified)).with("has_factor", truth(self.has_factor))
+    }
+    /// From a stored item.
+    pub fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let pk = row.text("pk")?;
+        let id = pk.strip_prefix("USER#").and_then(|u| u.parse().ok())
+            .ok_or_else(|| StoreError::Corrupt { what: "pk of a user".into() })?;
+        let trading_state = match row.text("trading_state")? {
+            "ACTIVE" => TradingState::Active,
+            "COOLING" => TradingState::Cooling { until: WallTime::from_ms(row.number("cooling_until")?) },
+            "HELD" => TradingState::Held { at: WallTime::from_ms(row.number("held_at")?) },
+            _ => return Err(StoreError::Corrupt { what: "trading_state".into() }),
+        };
+        Ok(Self {
+            id,
+            cred_version: CredentialVersion::from_stored(row.number("cred_version")?),
+            session_gen: SessionGeneration::from_stored(row.number("session_gen")?),
+            trade_epoch: Epoch::from_stored(row.number("trade_epoch")?),
+            conn_set_version: ConnectionSetVersion::from_stored(row.number("conn_set_version")?),
+            trading_state,
+            fencing_until: WallTime::from_ms(row.number("fencing_until")?),
+            frozen_until: WallTime::from_ms(row.number("frozen_until")?),
+            email_verified: row.is("email_verified"),
+            has_factor: row.is("has_factor"),
+        })
+    }
+}
+
+impl Store {
+    /// The user's state, read consistently.
+    pub async fn find_user(&self, user: UserId) -> Result<Option<User>, StoreError> {
+        self.read(Table::Identity, &key(user)).await?.map(|row| User::from_row(&row)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_comes_back_as_it_was_stored() {
+        let mut user = User::new(UserId::new(ulid::Ulid::from_parts(1, 2)));
+        user.trading_state = TradingState::Cooling { until: WallTime::from_ms(77) };
+        user.has_factor = true;
+        assert_eq!(User::from_row(&user.to_row()).expect("readable"), user);
+    }
+}

@@ -1,0 +1,2 @@
+//! What is written together, one file per verb and noun.
+
