@@ -1,1 +1,21 @@
-//! 
+//! The HTTP contract: routes with their policies, the session check, step-up, and the catalogue of problems.
+//!
+//! A function mounts handlers on [`routes`] through [`Api`]; there is no other way to a router, so no handler runs
+//! before its policy was enforced.
+
+pub mod answer;
+pub mod mount;
+pub mod problem;
+pub mod request;
+pub mod route;
+pub mod routes;
+pub mod session_check;
+
+pub use answer::Answer;
+pub use mount::{Api, Gate};
+pub use problem::Problem;
+pub use request::{Request, Session};
+pub use route::{Policy, Route};
+
+/// Runs a router on Lambda behind an API Gateway HTTP API (payload 2.0), until the runtime ends the process.
+pub async fn run_on_lambda(router: axum::Router) -> Result<(), lambda_http::Error> { lambda_http::run(router).await }

@@ -7,6 +7,7 @@ pub mod intent;
 pub mod job;
 pub mod ledger;
 pub mod order;
+pub mod proof;
 pub mod session;
 pub mod user;
 pub mod wake;

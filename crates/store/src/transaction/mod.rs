@@ -1,2 +1,3 @@
 //! What is written together, one file per verb and noun.
 
+pub mod spend_step_up;

@@ -1,0 +1,138 @@
+//! Mounts handlers on declared routes. The router is private until every policy is in force.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use account::token::{Purpose, TokenHash};
+use axum::Router;
+use axum::extract::{ConnectInfo, RawPathParams};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use http::{HeaderValue, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use lambda_http::request::RequestContext;
+use sha2::{Digest, Sha256};
+use store::Store;
+use store::transaction::spend_step_up::Spending;
+
+use crate::problem::Problem;
+use crate::request::Request;
+use crate::route::{Policy, Route};
+use crate::{Answer, session_check};
+
+/// The largest body in bytes.
+const BODY_MAX: usize = 64 * 1024;
+
+/// What enforcing a policy needs.
+#[derive(Clone, Debug)]
+pub struct Gate { pub store: Store, pub clock: Arc<dyn host::Clock>, /** Scheme, host and port of our own pages. */ pub allowed_origin: String }
+
+impl Gate {
+    /// From the function's host. `ALLOWED_ORIGIN` names our own pages.
+    pub fn of(host: &host::Host) -> Result<Self, host::Missing> {
+        Ok(Self { store: Store::of(host), clock: host.clock.clone(), allowed_origin: host.environment.text("ALLOWED_ORIGIN")? })
+    }
+}
+
+/// The HTTP surface of one function.
+pub struct Api<D> { router: Router, gate: Gate, deps: Arc<D> }
+
+impl<D> fmt::Debug for Api<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Api(..)") }
+}
+
+impl<D: Send + Sync + 'static> Api<D> {
+    /// Starts without routes.
+    pub fn new(gate: Gate, deps: D) -> Self { Self { router: Router::new(), gate, deps: Arc::new(deps) } }
+
+    /// Mounts a handler. Its policy is enforced before it runs.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place where routes meet the router")]
+    pub fn mount<H, F>(mut self, route: Route, handler: H) -> Self
+    where
+        H: Fn(Arc<D>, Request) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Answer, Problem>> + Send,
+    {
+        let (gate, deps) = (self.gate.clone(), self.deps.clone());
+        let filter = match route.method() { "GET" => MethodFilter::GET, "DELETE" => MethodFilter::DELETE, _ => MethodFilter::POST };
+        let entry = move |parameters: RawPathParams, request: axum::extract::Request| {
+            let (gate, deps, handler) = (gate.clone(), deps.clone(), handler.clone());
+            let parameters = parameters.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>();
+            async move {
+                let answered = match enforce(&gate, route.demands(), parameters, request).await {
+                    Ok(request) => handler(deps, request).await,
+                    Err(problem) => Err(problem),
+                };
+                finish(answered)
+            }
+        };
+        self.router = self.router.route(route.path(), on(filter, entry));
+        self
+    }
+
+    /// The router, with problem bodies for what no route answers.
+    pub fn into_router(self) -> Router {
+        self.router.fallback(async || Problem::no_such_route()).method_not_allowed_fallback(async || Problem::method_not_allowed())
+    }
+}
+
+fn finish(answered: Result<Answer, Problem>) -> Response {
+    let mut response = answered.map_or_else(IntoResponse::into_response, IntoResponse::into_response);
+    let headers = response.headers_mut();
+    // SS-6, PR-6: answers hold tokens and balances; no cache and no other page may keep or frame them.
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn enforce(
+    gate: &Gate, policy: Policy, parameters: BTreeMap<String, String>, request: axum::extract::Request,
+) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let now = gate.clock.now();
+    let session = match policy {
+        Policy::Public => None,
+        Policy::Session | Policy::StepUp => {
+            Some(session_check::check(&gate.store, now, &parts.headers, &parts.method, &gate.allowed_origin).await?)
+        }
+    };
+    let body = match Limited::new(body, BODY_MAX).collect().await {
+        Ok(read) => read.to_bytes().to_vec(),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Problem::body_too_large()),
+        Err(_) => return Err(Problem::malformed_body().because("The body broke off.")),
+    };
+    let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
+    let step_up = match (policy, &session) {
+        (Policy::StepUp, Some(session)) => {
+            let shown = parts.headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;
+            let (hash, body_sha256) = (TokenHash::of(Purpose::StepUpProof, shown), hex::encode(Sha256::digest(&body)));
+            let spending = Spending { hash: &hash, user: &session.user, method: &method, path: &path, body_sha256: &body_sha256 };
+            Some(gate.store.spend_step_up(spending, now).await?.ok_or_else(Problem::step_up_required)?)
+        }
+        _ => None,
+    };
+    let json = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok())
+        .is_some_and(|t| t.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
+    let query = parts.uri.query().map(parse_query).unwrap_or_default();
+    Ok(Request { method, path, parameters, query, body, json, source: source(&parts.extensions), session, step_up })
+}
+
+/// RL-4: the gateway's context or the socket, never a header.
+fn source(extensions: &http::Extensions) -> Option<IpAddr> {
+    if let Some(RequestContext::ApiGatewayV2(context)) = extensions.get::<RequestContext>() {
+        return context.http.source_ip.as_deref().and_then(|text| text.parse().ok());
+    }
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+}
+
+fn parse_query(query: &str) -> BTreeMap<String, String> {
+    query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}

@@ -1,0 +1,134 @@
+//! The catalogue of problems (RFC 9457): the only place with types, titles and statuses. Nothing internal in any of them.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// One fault of a request body, at a JSON pointer (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault { pub pointer: String, pub code: String, pub detail: String }
+
+/// An answer that says what went wrong and what to do next.
+#[derive(Debug, Clone)]
+pub struct Problem { status: StatusCode, code: &'static str, title: &'static str, detail: String, errors: Vec<Fault>, retry_after_s: Option<u64> }
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String, title: &'a str, status: u16, detail: &'a str, code: &'a str,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+}
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident = $status:literal $code:literal, $title:literal, $detail:literal;)*) => {
+        impl Problem {
+            $($(#[$doc])* pub fn $name() -> Self { Self::new($status, $code, $title, $detail) })*
+        }
+        /// Every code with its status and title: what the contract documents.
+        pub const CATALOGUE: &[(&str, u16, &str)] = &[$(($code, $status, $title)),*];
+    };
+}
+
+catalogue! {
+    /// The body is not the JSON that was expected.
+    malformed_body = 400 "malformed_body", "The body cannot be read", "Send one JSON object with exactly the documented fields, amounts as strings.";
+    /// A field holds what it must not.
+    invalid_fields = 422 "invalid_fields", "Some fields are not valid", "Each entry of errors names a field and says what to change.";
+    body_too_large = 413 "body_too_large", "The body is too large", "Send at most 64 KiB.";
+    unsupported_media_type = 415 "unsupported_media_type", "Not JSON", "Send the body as application/json.";
+    no_such_route = 404 "no_such_route", "There is nothing here", "See the list of routes in the documentation.";
+    method_not_allowed = 405 "method_not_allowed", "This path has no such method", "See the list of routes in the documentation.";
+    /// SS-8: what belongs to somebody else does not exist.
+    not_found = 404 "not_found", "Not found", "There is no such thing in this account.";
+    /// No session, a dead one, or one of an older generation: one answer.
+    no_session = 401 "no_session", "Sign in first", "Send the token of a live session as Authorization: Bearer, or sign in again.";
+    /// SS-5.
+    cross_site_request = 403 "cross_site_request", "Request refused", "Requests with the session cookie need the header X-Requested-With: shearpin and an allowed Origin.";
+    step_up_required = 403 "step_up_required", "Confirm it is you", "Send all your factors to POST /v1/step-up for exactly this method, path and body, then repeat with the proof in X-Step-Up.";
+    /// LG-1, RL-6: wrong password, unknown address, locked: one answer.
+    sign_in_refused = 401 "sign_in_refused", "Sign-in refused", "The address or the password is wrong, or there were too many tries. Wait a little, or reset the password.";
+    challenge_refused = 401 "challenge_refused", "Code refused", "The code is wrong, was used before, or the sign-in took too long. Start again with the password.";
+    step_up_refused = 401 "step_up_refused", "Confirmation refused", "The password or the code is wrong or was used before. Wait for the next code and try again.";
+    verification_refused = 400 "verification_refused", "Link refused", "The link was used, is too old, or a newer one was sent. Ask for a new one.";
+    /// One answer to a thief.
+    reset_refused = 400 "reset_refused", "Reset refused", "The link was used, is too old, or a newer one was sent; or the second factor was wrong. Ask for a new link.";
+    second_factor_required = 403 "second_factor_required", "A second factor is needed", "Add a second factor under POST /v1/second-factors/totp first.";
+    second_factor_missing = 422 "second_factor_missing", "The second factor is missing", "This account has a second factor: send totp or recovery_code as well.";
+    second_factor_exists = 409 "second_factor_exists", "There already is one", "Remove the present authenticator first.";
+    second_factor_in_use = 409 "second_factor_in_use", "A real key depends on it", "Detach the keys of real exchanges before removing the last second factor.";
+    no_second_factor = 409 "no_second_factor", "There is no second factor", "Add one under POST /v1/second-factors/totp first.";
+    enrolment_refused = 400 "enrolment_refused", "Code refused", "The code does not match, was used, or the enrolment is older than ten minutes. Start again.";
+    email_not_verified = 403 "email_not_verified", "Verify your e-mail first", "Open the link in the mail we sent, or ask for a new one with POST /v1/signup/resend.";
+    password_too_weak = 422 "password_too_weak", "Choose another password", "Use at least 15 characters that are not a common password.";
+    cooling_off = 409 "cooling_off", "The account is cooling off", "New keys can be attached once the time named in detail has come.";
+    connections_full = 409 "connections_full", "Too many connections", "An account has at most 20 connections. Detach one first.";
+    exchange_not_supported = 422 "exchange_not_supported", "This exchange is not supported yet", "Use exchange paper.";
+    key_too_powerful = 422 "key_too_powerful", "The key may do too much", "Make a key that can read and trade spot, and nothing else: no withdrawals, no transfers.";
+    key_not_ip_restricted = 422 "key_not_ip_restricted", "The key works from anywhere", "Restrict the key to the addresses of this installation.";
+    key_rejected = 422 "key_rejected", "The exchange refuses the key", "Check key and secret; copy them again from the exchange.";
+    key_in_use = 409 "key_in_use", "This key is attached already", "One exchange key serves one account. Make a new key at the exchange.";
+    pair_not_allowed = 422 "pair_not_allowed", "This connection may not trade that pair", "Attach the key with this pair in allowed_pairs.";
+    connection_not_live = 409 "connection_not_live", "The connection is not live", "Attach a key first.";
+    bot_is_running = 409 "bot_is_running", "The bot is running", "Stop the bot first.";
+    market_unknown = 409 "market_unknown", "No price yet", "The market of this pair has no closed candle yet. Try again in a minute.";
+    stale_version = 412 "stale_version", "It was changed in the meantime", "Read it again and repeat the change.";
+    funds_short = 409 "funds_short", "Not enough funds", "The orders of this bot need more than the connection has free. Lower the amounts or free funds.";
+    too_many_requests = 429 "too_many_requests", "Too many requests", "Wait as long as Retry-After says.";
+    try_again = 503 "try_again", "Busy", "Nothing was changed. Try again in a moment.";
+    unavailable = 503 "unavailable", "A part is not available", "Nothing is known to have changed. Try again in a moment.";
+    outcome_unknown = 503 "outcome_unknown", "The outcome is not known", "Look whether it happened before trying again.";
+    local_only = 409 "local_only", "Not possible here", "This works in local mode only.";
+}
+
+impl Problem {
+    fn new(status: u16, code: &'static str, title: &'static str, detail: &str) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code, title, detail: detail.to_owned(), errors: Vec::new(), retry_after_s: None }
+    }
+    /// Says it for this case; never with internal text, ids of others, or which part of a credential was wrong.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self { self.detail = detail.into(); self }
+    /// Names the fields at fault.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self { self.errors = faults; self }
+    /// Tells when to come back.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self { self.retry_after_s = Some(seconds); self }
+    /// Logs the cause, once, where the request ends. Only the log sees it.
+    #[must_use]
+    pub fn logged(self, cause: impl std::fmt::Display) -> Self {
+        tracing::error!(code = self.code, cause = %cause, "request failed");
+        self
+    }
+    /// The stable code.
+    pub const fn code(&self) -> &'static str { self.code }
+    /// The HTTP status.
+    pub const fn status(&self) -> StatusCode { self.status }
+}
+
+impl From<store::StoreError> for Problem {
+    fn from(error: store::StoreError) -> Problem {
+        match &error {
+            store::StoreError::OutcomeUnknown { .. } => Problem::outcome_unknown().logged(error),
+            store::StoreError::Unavailable { .. } | store::StoreError::NotGranted { .. } | store::StoreError::Corrupt { .. } => {
+                Problem::unavailable().logged(error)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Body {
+            r#type: format!("https://shearpin.dev/problems/{}", self.code), title: self.title, status: self.status.as_u16(),
+            detail: &self.detail, code: self.code, errors: &self.errors,
+        };
+        let text = serde_json::to_string(&body).unwrap_or_else(|_| String::from("{}"));
+        let mut response = (self.status, text).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s { headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds)); }
+        if self.status == StatusCode::UNAUTHORIZED { headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")); }
+        response
+    }
+}

@@ -1,0 +1,54 @@
+//! Every route of the product, by function. A test compares this table with the template and with the contract.
+
+use crate::route::{Policy, Route};
+
+macro_rules! routes {
+    ($($(#[$doc:meta])* $name:ident = $function:literal, $method:ident $path:literal, $policy:ident;)*) => {
+        $($(#[$doc])* #[doc = concat!("`", $path, "`, served by `", $function, "`.")]
+        pub const $name: Route = Route::$method($path).policy(Policy::$policy);)*
+        /// All of them with the function that serves each.
+        pub const ALL: &[(&str, Route)] = &[$(($function, $name)),*];
+    };
+}
+
+routes! {
+    SIGN_UP = "signup", post "/v1/signup", Public;
+    VERIFY_EMAIL = "signup", post "/v1/signup/verify", Public;
+    RESEND_VERIFICATION = "signup", post "/v1/signup/resend", Public;
+
+    LOG_IN = "login", post "/v1/login", Public;
+    ANSWER_CHALLENGE = "login", post "/v1/login/second-factor", Public;
+    LOG_OUT = "login", post "/v1/logout", Session;
+    LIST_SESSIONS = "login", get "/v1/sessions", Session;
+    END_SESSION = "login", delete "/v1/sessions/{id}", Session;
+    SHOW_ME = "login", get "/v1/me", Session;
+    STEP_UP = "login", post "/v1/step-up", Session;
+
+    ENROL_TOTP = "second-factor", post "/v1/second-factors/totp", StepUp;
+    CONFIRM_TOTP = "second-factor", post "/v1/second-factors/totp/confirm", Session;
+    REMOVE_TOTP = "second-factor", delete "/v1/second-factors/totp", StepUp;
+    REPLACE_RECOVERY_CODES = "second-factor", post "/v1/second-factors/recovery-codes", StepUp;
+
+    REQUEST_RESET = "password-reset", post "/v1/password-reset", Public;
+    INSPECT_RESET = "password-reset", post "/v1/password-reset/inspect", Public;
+    COMPLETE_RESET = "password-reset", post "/v1/password-reset/complete", Public;
+
+    ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp;
+    LIST_CONNECTIONS = "connections", get "/v1/connections", Session;
+    SHOW_CONNECTION = "connections", get "/v1/connections/{id}", Session;
+    DETACH_CONNECTION = "connections", delete "/v1/connections/{id}", Session;
+
+    PREVIEW_BOT = "bots", post "/v1/bots/preview", Session;
+    CREATE_BOT = "bots", post "/v1/bots", Session;
+    LIST_BOTS = "bots", get "/v1/bots", Session;
+    SHOW_BOT = "bots", get "/v1/bots/{id}", Session;
+    DELETE_BOT = "bots", delete "/v1/bots/{id}", Session;
+    START_BOT = "bots", post "/v1/bots/{id}/start", Session;
+    STOP_BOT = "bots", post "/v1/bots/{id}/stop", Session;
+    LIST_DEALS = "bots", get "/v1/bots/{id}/deals", Session;
+    SHOW_DEAL = "bots", get "/v1/deals/{id}", Session;
+    LIST_ACTIVITY = "bots", get "/v1/activity", Session;
+    HEALTH = "bots", get "/v1/health", Public;
+
+    MAKE_PAPER_KEY = "paper-exchange", post "/v1/paper/keys", Session;
+}
