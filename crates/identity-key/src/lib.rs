@@ -1,0 +1,1 @@
+//! Uses the identity KMS keys: seals TOTP seeds and peppers passwords.
