@@ -11,10 +11,12 @@ use aws_sdk_dynamodb::types::{
 use crate::attribute::Row;
 use crate::{Key, Store, StoreError, Table};
 
+#[derive(Debug)]
 enum Kind { Put(Row), Update(&'static str), Delete, Check }
 
 /// One write with its condition. In expressions every attribute is written `#name`, so that reserved words need no
 /// thought; values are written `:name`.
+#[derive(Debug)]
 pub struct Write {
     table: Table,
     key: Key,

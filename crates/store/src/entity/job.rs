@@ -51,6 +51,10 @@ pub enum Notice {
     /// PR-1: an unknown address costs the same writes as a known one; nothing is sent.
     Nothing,
 }
+impl std::fmt::Debug for Notice {
+    /// Tokens are not printed (LG-6).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.name()) }
+}
 impl Notice {
     /// The kind, for logs and dedupe.
     pub const fn name(&self) -> &'static str {

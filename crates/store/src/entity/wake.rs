@@ -36,3 +36,8 @@ pub fn price_key(exchange: &str, pair: &strategy::market::Pair, kind: WakeKind, 
 pub fn time_key(exchange: &str, shard: u32) -> String { format!("{exchange}#{shard}") }
 /// The partition of the due index.
 pub fn due_key(shard: u32) -> String { format!("DUE#{shard}") }
+
+/// What the queue to the trader carries: a hint, never a decision. Only when wake id and epoch equal those of the base
+/// items does the trader decide, on current data; otherwise it acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Hint { pub bot: BotId, pub deal: Option<DealId>, pub wake_id: String, /** Market ms. */ pub due_ms: i64, pub epoch: u64 }
