@@ -192,6 +192,7 @@ impl Run<'_> {
                 trade(working, self.profile, self.candle, print, Trade { price: level, quantity, maker: false });
             }
         }
+        walk.satisfied |= wanted_at(&working.order, walk.reached).floor_to_lot(self.symbol.rules.lot).is_zero();
         walk
     }
 

@@ -4,7 +4,7 @@ use strategy::order::Side;
 
 use crate::account::{Account, Delta, Overdrawn};
 use crate::fill::Fill;
-use crate::order::{Order, Status};
+use crate::order::{Kind, Order, Status};
 
 /// One changed order with everything that changed along with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +26,18 @@ pub struct Changes(Vec<OrderChange>);
 pub struct Piece { pub account: Account, pub changes: Vec<OrderChange> }
 
 impl Changes {
-    /// Orders that a match expired come first: were they left behind by a crash after the order that expired them is
-    /// stored, a repetition would not expire them again.
+    /// Puts them into the order of storing. What depends on another order being there comes before that order is gone:
+    /// first the maker orders that met an own order, then the orders that an own one expired, then the rest. Were one of
+    /// them left behind by a crash after its counterpart is stored, a repetition would decide differently.
     pub(crate) fn new(mut changes: Vec<OrderChange>) -> Self {
-        changes.sort_by_key(|change| (change.order.status != Status::ExpiredInMatch, change.order.id));
+        changes.sort_by_key(|change| {
+            let rank = match (change.order.kind, change.order.status) {
+                (Kind::LimitMaker { .. }, Status::Expired) => 0,
+                (_, Status::ExpiredInMatch) => 1,
+                (_, Status::New | Status::PartiallyFilled | Status::Filled | Status::Canceled | Status::Expired) => 2,
+            };
+            (rank, change.order.id)
+        });
         Self(changes)
     }
     /// Whether the candle did nothing to this account.
