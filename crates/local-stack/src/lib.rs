@@ -1,1 +1,8 @@
-//! 
+//! Everything on one machine: the functions of the product over embedded services, one schedule, one clock.
+//!
+//! Never a second implementation of anything: the same handlers, the same SDK calls, the same template.
+
+pub mod clock;
+pub mod market;
+pub mod permission;
+pub mod template;
