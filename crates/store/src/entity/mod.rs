@@ -6,6 +6,7 @@ pub mod deal;
 pub mod intent;
 pub mod job;
 pub mod ledger;
+pub mod market;
 pub mod order;
 pub mod proof;
 pub mod session;
