@@ -84,16 +84,24 @@ impl ClientOrderId {
         Self(hex::encode(&digest[..16]))
     }
     /// The 32 hex characters.
-    pub fn as_str(&self) -> &str { &self.0 }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 impl fmt::Display for ClientOrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 impl fmt::Debug for ClientOrderId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 impl From<ClientOrderId> for String {
-    fn from(id: ClientOrderId) -> String { id.0 }
+    fn from(id: ClientOrderId) -> String {
+        id.0
+    }
 }
 impl TryFrom<String> for ClientOrderId {
     type Error = NotAnId;

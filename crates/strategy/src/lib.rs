@@ -2,9 +2,14 @@
 //!
 //! Never sees a clock, a random source, a network or a secret. All money is decimal.
 
+#![deny(missing_docs)]
+
 pub mod config;
+mod dca;
 pub mod deal;
 pub mod decide;
+pub mod figures;
+pub mod formula;
 pub mod id;
 pub mod ladder;
 pub mod market;
@@ -12,4 +17,3 @@ pub mod money;
 pub mod order;
 pub mod preview;
 pub mod wake;
-mod dca;

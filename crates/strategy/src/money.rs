@@ -105,7 +105,9 @@ const fn positive(value: Decimal) -> Result<(), NotMoney> {
 const fn not_negative(value: Decimal) -> Result<(), NotMoney> {
     if value.is_sign_negative() && !value.is_zero() { Err(NotMoney::Negative) } else { Ok(()) }
 }
-const fn any(_: Decimal) -> Result<(), NotMoney> { Ok(()) }
+const fn any(_: Decimal) -> Result<(), NotMoney> {
+    Ok(())
+}
 
 decimal_type!(
     /// Quote units per base unit; more than zero.
@@ -132,19 +134,27 @@ decimal_type!(
 impl Mul<Quantity> for Price {
     type Output = Amount;
     /// Value in quote = price x quantity, exact to 28 digits.
-    fn mul(self, quantity: Quantity) -> Amount { Amount(self.0.saturating_mul(quantity.0)) }
+    fn mul(self, quantity: Quantity) -> Amount {
+        Amount(self.0.saturating_mul(quantity.0))
+    }
 }
 impl Add for Amount {
     type Output = Amount;
-    fn add(self, other: Amount) -> Amount { Amount(self.0.saturating_add(other.0)) }
+    fn add(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_add(other.0))
+    }
 }
 impl Sub for Amount {
     type Output = Amount;
-    fn sub(self, other: Amount) -> Amount { Amount(self.0.saturating_sub(other.0)) }
+    fn sub(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_sub(other.0))
+    }
 }
 impl Add for Quantity {
     type Output = Quantity;
-    fn add(self, other: Quantity) -> Quantity { Quantity(self.0.saturating_add(other.0)) }
+    fn add(self, other: Quantity) -> Quantity {
+        Quantity(self.0.saturating_add(other.0))
+    }
 }
 
 impl Amount {
@@ -164,15 +174,25 @@ impl Quantity {
     /// Nothing.
     pub const ZERO: Quantity = Quantity(Decimal::ZERO);
     /// What is left, at least zero.
-    pub fn less(self, other: Quantity) -> Quantity { Quantity(self.0.saturating_sub(other.0).max(Decimal::ZERO)) }
+    pub fn less(self, other: Quantity) -> Quantity {
+        Quantity(self.0.saturating_sub(other.0).max(Decimal::ZERO))
+    }
     /// Whether there is none.
-    pub const fn is_zero(self) -> bool { self.0.is_zero() }
+    pub const fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
     /// Down to a multiple of the lot: for sells, which never exceed what is held.
-    pub fn floor_to_lot(self, lot: Lot) -> Quantity { Quantity(to_step(self.0, lot.0, RoundingStrategy::ToNegativeInfinity)) }
+    pub fn floor_to_lot(self, lot: Lot) -> Quantity {
+        Quantity(to_step(self.0, lot.0, RoundingStrategy::ToNegativeInfinity))
+    }
     /// Up to a multiple of the lot: the default for ladder quantities.
-    pub fn ceil_to_lot(self, lot: Lot) -> Quantity { Quantity(to_step(self.0, lot.0, RoundingStrategy::ToPositiveInfinity)) }
+    pub fn ceil_to_lot(self, lot: Lot) -> Quantity {
+        Quantity(to_step(self.0, lot.0, RoundingStrategy::ToPositiveInfinity))
+    }
     /// Whether it is a multiple of the lot.
-    pub fn is_multiple_of(self, lot: Lot) -> bool { self.floor_to_lot(lot) == self }
+    pub fn is_multiple_of(self, lot: Lot) -> bool {
+        self.floor_to_lot(lot) == self
+    }
 }
 impl Price {
     /// Down to a multiple of the tick: where less is better for the owner, such as a buy. `None` below one tick.
@@ -180,13 +200,21 @@ impl Price {
         Price::admit(to_step(self.0, tick.0, RoundingStrategy::ToNegativeInfinity)).ok()
     }
     /// Up to a multiple of the tick: where more is better for the owner, such as a sell.
-    pub fn ceil_to_tick(self, tick: Tick) -> Price { Price(to_step(self.0, tick.0, RoundingStrategy::ToPositiveInfinity)) }
+    pub fn ceil_to_tick(self, tick: Tick) -> Price {
+        Price(to_step(self.0, tick.0, RoundingStrategy::ToPositiveInfinity))
+    }
     /// Whether it is a multiple of the tick.
-    pub fn is_multiple_of(self, tick: Tick) -> bool { self.ceil_to_tick(tick) == self }
+    pub fn is_multiple_of(self, tick: Tick) -> bool {
+        self.ceil_to_tick(tick) == self
+    }
     /// The whole number of ticks at or below this price; what price wakes are ordered by in the store.
-    pub fn ticks_floor(self, tick: Tick) -> i64 { ticks(self.0, tick.0, RoundingStrategy::ToNegativeInfinity) }
+    pub fn ticks_floor(self, tick: Tick) -> i64 {
+        ticks(self.0, tick.0, RoundingStrategy::ToNegativeInfinity)
+    }
     /// The whole number of ticks at or above this price.
-    pub fn ticks_ceil(self, tick: Tick) -> i64 { ticks(self.0, tick.0, RoundingStrategy::ToPositiveInfinity) }
+    pub fn ticks_ceil(self, tick: Tick) -> i64 {
+        ticks(self.0, tick.0, RoundingStrategy::ToPositiveInfinity)
+    }
     /// What an amount buys at this price, unrounded.
     pub fn quantity_for(self, amount: Amount) -> Quantity {
         Quantity(amount.0.checked_div(self.0).unwrap_or(Decimal::ZERO).max(Decimal::ZERO))
@@ -196,7 +224,9 @@ impl Percent {
     /// Zero.
     pub const ZERO: Percent = Percent(Decimal::ZERO);
     /// As a fraction of one: 22 % is 0.22.
-    pub fn fraction(self) -> Decimal { self.0 * Decimal::new(1, 2) }
+    pub fn fraction(self) -> Decimal {
+        self.0 * Decimal::new(1, 2)
+    }
 }
 
 fn to_step(value: Decimal, step: Decimal, how: RoundingStrategy) -> Decimal {

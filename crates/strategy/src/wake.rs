@@ -11,7 +11,8 @@ use crate::money::Price;
 pub struct PriceWake {
     /// The nearest price of all below; the wake matches when the market touches it.
     pub price: Price,
-    /// Whether the deal itself must decide at that price (a stop), not only look at a resting order.
+    /// Whether one of the prices on this side is the deal's own (a stop), so that the deal must decide and not only have
+    /// its resting orders looked at. The own price may lie further away than `price`; deciding early changes nothing.
     pub decide: bool,
     /// Resting orders with their prices, nearest first: the tick asks the exchange about those the market crossed.
     pub resting: Vec<(ClientOrderId, Price)>,
