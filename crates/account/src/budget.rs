@@ -16,6 +16,7 @@ pub use reset_factor::ResetFactorBudget;
 
 use crate::wall_time::WallTime;
 
+/// A day of UTC, the kind that "until the day ends" means.
 const DAY_MS: i64 = 86_400_000;
 
 /// Not yet: nothing was charged.

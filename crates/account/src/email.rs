@@ -133,3 +133,134 @@ impl<'de> Deserialize<'de> for EmailAddress {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn su_5_one_normalisation_lower_cases_and_nothing_else() {
+        check("Alice@Example.COM", Ok("alice@example.com"));
+        check("a.b+tag@sub.example.com", Ok("a.b+tag@sub.example.com"));
+        check("o'brien_x-1@xn--bcher-kva.example", Ok("o'brien_x-1@xn--bcher-kva.example"));
+        check("a@1.com", Ok("a@1.com"));
+    }
+
+    #[test]
+    fn su_5_nothing_is_trimmed() {
+        for text in [" a@x.com", "a@x.com ", "a@x.com\n", "\ta@x.com", "a @x.com", "a@x.com\0"] {
+            check(text, Err(NotAnAddress::ForbiddenCharacter));
+        }
+    }
+
+    #[test]
+    fn su_5_header_injection_is_refused() {
+        check("a@x\r\nBcc:evil@y.com", Err(NotAnAddress::ForbiddenCharacter));
+        check("a@x.com\r\nBcc: evil@y.com", Err(NotAnAddress::ForbiddenCharacter));
+        check("a\u{7f}@x.com", Err(NotAnAddress::ForbiddenCharacter));
+        for sign in ['"', '`', ',', ';', ':', '<', '>', '(', ')', '[', ']', '\\', '\u{0b}'] {
+            check(&format!("a{sign}@x.com"), Err(NotAnAddress::ForbiddenCharacter));
+            check(&format!("a@x{sign}.com"), Err(NotAnAddress::ForbiddenCharacter));
+        }
+    }
+
+    #[test]
+    fn su_5_two_addresses_in_one_are_refused() {
+        check("a@x.com,b@y.com", Err(NotAnAddress::ForbiddenCharacter));
+        check("a@x.com@y.com", Err(NotAnAddress::NotOneAt));
+        check("a@@x.com", Err(NotAnAddress::NotOneAt));
+        check("ax.com", Err(NotAnAddress::NotOneAt));
+        check("", Err(NotAnAddress::NotOneAt));
+    }
+
+    #[test]
+    fn su_5_look_alikes_are_refused() {
+        // Cyrillic a, full-width at sign, Kelvin sign (lower-cases to k), dotless i, zero-width joiner, soft hyphen.
+        for text in [
+            "\u{430}lice@x.com",
+            "alice\u{ff20}x.com",
+            "\u{212a}im@x.com",
+            "\u{131}d@x.com",
+            "a\u{200d}@x.com",
+            "a@x\u{ad}y.com",
+        ] {
+            check(text, Err(NotAnAddress::NotAscii));
+        }
+    }
+
+    #[test]
+    fn su_5_the_parts_have_their_shapes() {
+        for text in ["@x.com", ".a@x.com", "a.@x.com", "a..b@x.com"] {
+            check(text, Err(NotAnAddress::BadLocalPart));
+        }
+        for text in [
+            "a@",
+            "a@x",
+            "a@localhost",
+            "a@.com",
+            "a@x.",
+            "a@x..com",
+            "a@-x.com",
+            "a@x-.com",
+            "a@x_y.com",
+            "a@127.0.0.1",
+            "a@x.c*m",
+        ] {
+            check(text, Err(NotAnAddress::BadDomain));
+        }
+    }
+
+    #[test]
+    fn su_5_lengths_are_bounded_at_the_byte() {
+        let label = "d".repeat(63);
+        let domain = format!("{label}.{label}.{label}");
+        check(&format!("{}@x.com", "a".repeat(65)), Err(NotAnAddress::TooLong));
+        assert!(EmailAddress::parse(&format!("{}@x.com", "a".repeat(64))).is_ok());
+        assert!(EmailAddress::parse(&format!("{}@{domain}", "a".repeat(62))).is_ok());
+        check(&format!("{}@{domain}", "a".repeat(63)), Err(NotAnAddress::TooLong));
+        check(&format!("a@{}.com", "d".repeat(64)), Err(NotAnAddress::BadDomain));
+        check(&"é".repeat(1_000_000), Err(NotAnAddress::TooLong));
+    }
+
+    #[test]
+    fn su_5_exactly_one_json_string() {
+        let parse = |json: &str| serde_json::from_str::<EmailAddress>(json);
+        assert_eq!(parse(r#""A@X.com""#).unwrap().key(), "a@x.com");
+        for json in
+            [r#"["a@x.com","b@y.com"]"#, r#"["a@x.com"]"#, r#"{"0":"a@x.com"}"#, "null", "7", r#""a@x\u0000.com""#]
+        {
+            assert!(parse(json).is_err(), "{json}");
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Body {
+            #[expect(dead_code, reason = "only parsed")]
+            email: EmailAddress,
+        }
+        assert!(serde_json::from_str::<Body>(r#"{"email":"a@x.com","email":"b@y.com"}"#).is_err());
+    }
+
+    #[test]
+    fn the_debug_form_does_not_name_the_owner() {
+        let shown = format!("{:?}", EmailAddress::parse("canary@example.com").unwrap());
+        assert_eq!(shown, "EmailAddress(..@example.com)");
+    }
+
+    proptest! {
+        #[test]
+        fn su_5_what_is_taken_is_a_fixed_point(text in "\\PC{0,40}|[a-zA-Z.+@\\-]{1,30}@[a-zA-Z.\\-]{1,30}") {
+            if let Ok(address) = EmailAddress::parse(&text) {
+                prop_assert_eq!(address.to_string(), text.to_ascii_lowercase());
+                prop_assert_eq!(format!("{}@{}", address.local_part(), address.domain()), address.key());
+                prop_assert_eq!(EmailAddress::parse(address.key()), Ok(address));
+            }
+        }
+    }
+
+    fn check(text: &str, expected: Result<&str, NotAnAddress>) {
+        let parsed = EmailAddress::parse(text);
+        assert_eq!(parsed.as_ref().map(EmailAddress::key).map_err(|why| *why), expected, "{text:?}");
+    }
+}

@@ -1,4 +1,12 @@
 //! Counters that only security events raise.
+//!
+//! Each is its own type: an epoch is never taken for a session generation.
+//! ```
+//! assert!(account::Epoch::FIRST == account::Epoch::from_stored(1));
+//! ```
+//! ```compile_fail,E0308
+//! assert!(account::Epoch::FIRST == account::SessionGeneration::FIRST);
+//! ```
 
 use serde::{Deserialize, Serialize};
 
@@ -34,3 +42,21 @@ counter!(
 counter!(
     /// Counts attached and detached connections, so that a reset never misses one (RF-21).
     ConnectionSetVersion);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rf_40_an_epoch_only_rises() {
+        assert_eq!(Epoch::FIRST.next().value(), 2);
+        assert_eq!(Epoch::from_stored(7).next(), Epoch::from_stored(8));
+        assert_eq!(Epoch::from_stored(u64::MAX).next(), Epoch::from_stored(u64::MAX), "never back to zero");
+    }
+
+    #[test]
+    fn the_stored_form_is_a_number() {
+        assert_eq!(serde_json::to_string(&SessionGeneration::from_stored(3)).unwrap(), "3");
+        assert!(serde_json::from_str::<CredentialVersion>("-1").is_err());
+    }
+}

@@ -65,3 +65,38 @@ prefixed_id!(
 prefixed_id!(
     /// Names a job in the outbox.
     JobId, "job_");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "usr_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+    #[test]
+    fn an_id_is_its_prefix_and_a_ulid() {
+        let id: UserId = TEXT.parse().unwrap();
+        assert_eq!((id.to_string(), format!("{id:?}")), (TEXT.to_owned(), TEXT.to_owned()));
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{TEXT}\""));
+        assert_eq!(serde_json::from_str::<UserId>(&format!("\"{TEXT}\"")).unwrap(), id);
+    }
+
+    #[test]
+    fn an_id_has_one_spelling_and_one_kind() {
+        for text in [
+            "",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "con_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "usr_01arz3ndektsv4rrffq69g5fav",
+            "usr_O1ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "usr_01ARZ3NDEKTSV4RRFFQ69G5FA",
+            "usr_01ARZ3NDEKTSV4RRFFQ69G5FAVX",
+            "usr_81ARZ3NDEKTSV4RRFFQ69G5FAV",
+            " usr_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        ] {
+            assert_eq!(text.parse::<UserId>(), Err(NotAnId { prefix: "usr_" }), "{text}");
+        }
+        let other = TEXT.replace("usr_", "con_");
+        assert!(other.parse::<ConnectionId>().is_ok());
+        assert!(serde_json::from_str::<UserId>(&format!("\"{other}\"")).is_err());
+    }
+}

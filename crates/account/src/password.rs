@@ -177,3 +177,186 @@ fn is_guessable(text: &str, known: &[&str]) -> bool {
     let tail = Zeroizing::new(text.chars().skip(length.saturating_sub(ESTIMATED_CHARACTERS_MAX)).collect::<String>());
     length <= ESTIMATED_CHARACTERS_MAX || zxcvbn::zxcvbn(&tail, known).score() < Score::Three
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn su_2_fifteen_characters_and_no_composition_rules() {
+        check("kqzvmwpxjrtbhd", Err(Weakness::TooShort));
+        check("kqzvmwpxjrtbhdg", Ok(()));
+        check("oxen ladder fig", Ok(()));
+        check("  four spaces  around tin lids  ", Ok(()));
+        check("", Err(Weakness::TooShort));
+    }
+
+    #[test]
+    fn su_2_the_length_is_counted_in_characters_and_not_in_bytes() {
+        // 14 characters of three bytes each, then 15.
+        check("山川草木花鳥風月雪星雲海石竹", Err(Weakness::TooShort));
+        check("山川草木花鳥風月雪星雲海石竹梅", Ok(()));
+    }
+
+    #[test]
+    fn su_3_at_least_64_characters_and_at_most_256_bytes() {
+        let text = pseudo_random(257);
+        check(&text[..64], Ok(()));
+        check(&text[..256], Ok(()));
+        check(&text[..257], Err(Weakness::TooLong));
+        // 100 characters, 300 bytes.
+        check(&"山川草木".repeat(25), Err(Weakness::TooLong));
+    }
+
+    #[test]
+    fn su_3_too_long_is_refused_before_anything_is_computed() {
+        let salt = UserSalt::new([1; 16]);
+        assert!(prehash(&Password::new("x".repeat(256)), &salt).is_ok());
+        assert!(matches!(prehash(&Password::new("x".repeat(257)), &salt), Err(TooLong)));
+        assert_eq!(Weakness::from(TooLong), Weakness::TooLong);
+    }
+
+    #[test]
+    fn su_3_every_byte_counts() {
+        let text = pseudo_random(256);
+        for position in [1, 15, 64, 72, 73, 128, 129, 255, 256] {
+            let mut other = text.clone().into_bytes();
+            other[position - 1] ^= 1;
+            assert_ne!(prehashed(&text, 1), prehashed(&String::from_utf8(other).unwrap(), 1), "byte {position}");
+        }
+    }
+
+    #[test]
+    fn su_3_no_trim_no_case_fold_no_normalisation() {
+        let text = "Correct cafe\u{301} staple";
+        for other in [
+            "correct cafe\u{301} staple",
+            " Correct cafe\u{301} staple",
+            "Correct cafe\u{301} staple ",
+            "Correct caf\u{e9} staple",
+        ] {
+            assert_ne!(prehashed(text, 1), prehashed(other, 1), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn pw_3_the_prehash_is_salted_and_its_domain_is_fixed() {
+        assert_ne!(prehashed("same password twice", 1), prehashed("same password twice", 2));
+        let mut hash = Sha256::new();
+        hash.update(b"shearpin password|");
+        hash.update([1; 16]);
+        hash.update(b"|same password twice");
+        assert_eq!(
+            prehashed("same password twice", 1),
+            <[u8; 32]>::from(hash.finalize()),
+            "stored hashes depend on this"
+        );
+    }
+
+    #[test]
+    fn su_4_the_bundled_list_is_refused_with_case_spaces_and_the_usual_ends() {
+        assert!(COMMON.lines().count() >= 1000);
+        assert!(COMMON.lines().all(|line| line.len() >= 11 && line.is_ascii() && line == line.to_ascii_lowercase()));
+        for text in [
+            "passwordpassword",
+            "PasswordPassword1!",
+            "correct horse battery staple",
+            "CorrectHorseBatteryStaple2024",
+            "correct-horse-battery-staple",
+            "to be or not to be",
+            "qwertyuiopasdfghjkl",
+            "not your keys not your coins",
+            "!!!1PasswordPassword",
+        ] {
+            check(text, Err(Weakness::Common));
+        }
+    }
+
+    #[test]
+    fn su_4_repetitions_are_refused_whatever_they_repeat() {
+        for text in
+            ["aaaaaaaaaaaaaaa", "zq7 zq7 zq7 zq7 zq7", "k9#Lw2!pk9#Lw2!pk9#L", "               ", "éèéèéèéèéèéèéèé"]
+        {
+            check(text, Err(Weakness::Common));
+        }
+        check(&"zqvk#7".repeat(42), Err(Weakness::Common));
+    }
+
+    #[test]
+    fn su_4_product_words_do_not_count() {
+        for text in ["shearpin-2026-xq", "SHEARPIN SHEARPIN ok", "my Shear Pin login", "bitcoin zkqv trading bot"] {
+            check(text, Err(Weakness::ProductWord));
+        }
+        check("shearpin oxen ladder fig mudlark", Ok(()));
+    }
+
+    #[test]
+    fn su_4_own_address_does_not_count() {
+        for text in [
+            "wilhelmina.fothergill@sandwharf.example",
+            "Wilhelmina Fothergill!",
+            "sandwharf zq sandwharf",
+            "fothergill-4711-zq",
+            "WILHELMINA.FOTHERGILL 99",
+        ] {
+            check(text, Err(Weakness::OwnEmail));
+        }
+        // Product word and own word together: neither alone leaves too little.
+        check("shearpin zqkv fothergill", Err(Weakness::OwnEmail));
+        // The same words are nothing special for somebody else.
+        let other = EmailAddress::parse("a@b.example").unwrap();
+        assert_eq!(check_policy(&Password::new("Wilhelmina Fothergill!".into()), &other), Ok(()));
+    }
+
+    #[test]
+    fn su_4_patterns_are_refused_by_the_estimate() {
+        for text in
+            ["qwertyuiop[]asdf", "abcdefghijklmnoq", "1234567890123457", "1qaz2wsx3edc4rfv5t", "987654321987654321"]
+        {
+            check(text, Err(Weakness::Guessable));
+        }
+    }
+
+    #[test]
+    fn su_3_a_dull_beginning_of_a_hundred_characters_does_not_spoil_a_good_end() {
+        let text = format!("{}{}", "a".repeat(110), pseudo_random(100));
+        check(&text, Ok(()));
+    }
+
+    #[test]
+    fn a_password_is_not_seen() {
+        let password: Password = serde_json::from_str(r#""canary canary canary""#).unwrap();
+        assert!(!format!("{password:?}").contains("canary"));
+        assert!(serde_json::from_str::<Password>(r#"["canary canary canary"]"#).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn pr_16_the_policy_answers_whatever_comes(text in "\\PC{0,120}") {
+            let result = check_policy(&Password::new(text.clone()), &owner());
+            if text.chars().count() < CHARACTERS_MIN || text.len() > BYTES_MAX {
+                prop_assert!(matches!(result, Err(Weakness::TooShort | Weakness::TooLong)));
+            } else {
+                prop_assert!(!matches!(result, Err(Weakness::TooShort | Weakness::TooLong)));
+            }
+        }
+    }
+
+    fn check(text: &str, expected: Result<(), Weakness>) {
+        assert_eq!(check_policy(&Password::new(text.to_owned()), &owner()), expected, "{text:?}");
+    }
+    fn owner() -> EmailAddress {
+        EmailAddress::parse("wilhelmina.fothergill@sandwharf.example").unwrap()
+    }
+    fn prehashed(text: &str, salt: u8) -> [u8; 32] {
+        // EXPOSE: a test compares.
+        prehash(&Password::new(text.to_owned()), &UserSalt::new([salt; 16])).unwrap().expose(|bytes| *bytes)
+    }
+    fn pseudo_random(length: usize) -> String {
+        let blocks = (0_u32..).map(|n| data_encoding::BASE64URL_NOPAD.encode(&Sha256::digest(n.to_be_bytes())));
+        blocks.flat_map(|block| block.into_bytes()).map(char::from).take(length).collect()
+    }
+}

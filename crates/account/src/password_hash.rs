@@ -33,6 +33,20 @@ impl UserSalt {
 }
 
 /// The key service's HMAC-SHA-256 over `password::prehash` (PW-3): without that key a stolen table verifies nothing.
+///
+/// The prehash itself is no such input, so the key service cannot be forgotten:
+/// ```
+/// use account::password_hash::{HashParameters, HashPolicy, PepperId, PepperedInput, UserSalt, hash};
+/// # let salt = UserSalt::new([1; 16]);
+/// # let policy = HashPolicy { parameters: HashParameters::FLOOR, pepper: PepperId::new("k").unwrap() };
+/// assert!(hash(&PepperedInput::from_mac([7; 32]), &salt, &policy).is_ok());
+/// ```
+/// ```compile_fail,E0308
+/// use account::password_hash::{HashParameters, HashPolicy, PepperId, PepperedInput, UserSalt, hash};
+/// # let salt = UserSalt::new([1; 16]);
+/// # let policy = HashPolicy { parameters: HashParameters::FLOOR, pepper: PepperId::new("k").unwrap() };
+/// assert!(hash(&account::Secret::new([7; 32]), &salt, &policy).is_ok());
+/// ```
 #[derive(Debug)]
 pub struct PepperedInput(Secret<[u8; OUTPUT_BYTES]>);
 
@@ -255,4 +269,164 @@ pub fn dummy_hash(policy: &HashPolicy) -> PasswordHash {
     let encode = |bytes: &[u8]| data_encoding::BASE64_NOPAD.encode(bytes);
     let phc = format!("$argon2id$v=19$m={m_kib},t={t},p={p}${}${}", encode(salt.bytes()), encode(&digest));
     PasswordHash { phc, pepper: policy.pepper.clone(), parameters: policy.parameters, salt, output: digest }
+}
+
+#[cfg(test)]
+mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
+
+    use super::*;
+    use crate::password::{Password, prehash};
+
+    const OLD: HashParameters = HashParameters { m_kib: 8_192, t: 1, p: 1 };
+
+    #[test]
+    fn pw_1_a_new_hash_is_argon2id_at_the_floor_or_above() {
+        let stored = hash(&peppered("k1", "oxen ladder fig"), &SALT, &policy("k1")).unwrap();
+        let salt = data_encoding::BASE64_NOPAD.encode(SALT.bytes());
+        assert!(stored.as_phc().starts_with(&format!("$argon2id$v=19$m=19456,t=2,p=1${salt}$")), "{}", stored.as_phc());
+        assert_eq!(
+            (stored.parameters(), stored.salt(), stored.pepper().as_str()),
+            (HashParameters::FLOOR, &SALT, "k1")
+        );
+        assert_eq!(PasswordHash::from_stored(stored.as_phc(), stored.pepper().clone()), Ok(stored));
+    }
+
+    #[test]
+    fn the_right_password_matches_and_another_does_not() {
+        let stored = hash(&peppered("k1", "oxen ladder fig"), &SALT, &policy("k1")).unwrap();
+        check(verify(&peppered("k1", "oxen ladder fig"), &stored, &policy("k1")), true, false);
+        check(verify(&peppered("k1", "oxen ladder fiG"), &stored, &policy("k1")), false, false);
+    }
+
+    #[test]
+    fn pw_3_without_the_pepper_key_a_stolen_table_verifies_nothing() {
+        let stored = hash(&peppered("k1", "oxen ladder fig"), &SALT, &policy("k1")).unwrap();
+        check(verify(&peppered("k2", "oxen ladder fig"), &stored, &policy("k1")), false, false);
+        // The bare prehash in place of the MAC is what a thief could compute.
+        let bare = prehash(&Password::new("oxen ladder fig".into()), &SALT).unwrap();
+        // EXPOSE: a test plays the thief.
+        let guess = PepperedInput::from_mac(bare.expose(|bytes| *bytes));
+        check(verify(&guess, &stored, &policy("k1")), false, false);
+    }
+
+    #[test]
+    fn pw_2_an_old_hash_verifies_and_asks_to_be_made_anew() {
+        let old_policy = HashPolicy { parameters: OLD, pepper: pepper("k1") };
+        let stored = hash(&peppered("k1", "oxen ladder fig"), &SALT, &old_policy).unwrap();
+        check(verify(&peppered("k1", "oxen ladder fig"), &stored, &policy("k1")), true, true);
+        // A wrong password never causes a write.
+        check(verify(&peppered("k1", "wrong"), &stored, &policy("k1")), false, false);
+    }
+
+    #[test]
+    fn pw_2_a_hash_made_elsewhere_verifies() {
+        // Made by the reference implementation in C over 32 bytes of 0x01: an upgrade that changed the algorithm would fail.
+        let phc = "$argon2id$v=19$m=12288,t=3,p=1$MDEyMzQ1Njc4OWFiY2RlZg$WI3fWXO4PW/XwBuoZjsZU4p5KMd85NM4g15hVWXL0OI";
+        let stored = PasswordHash::from_stored(phc, pepper("k1")).unwrap();
+        check(verify(&PepperedInput::from_mac([1; 32]), &stored, &policy("k1")), true, true);
+        check(verify(&PepperedInput::from_mac([2; 32]), &stored, &policy("k1")), false, false);
+    }
+
+    #[test]
+    fn pw_3_a_rotated_pepper_asks_for_a_new_hash() {
+        let stored = hash(&peppered("k1", "oxen ladder fig"), &SALT, &policy("k1")).unwrap();
+        check(verify(&peppered("k1", "oxen ladder fig"), &stored, &policy("k2")), true, true);
+    }
+
+    #[test]
+    fn pw_4_a_weaker_cost_is_refused() {
+        use CostRefused::{NotACost, TooMuch, TooWeak};
+        for (text, expected) in [
+            ("19456/2/1", Ok("19456/2/1")),
+            ("47104/1/1", Ok("47104/1/1")),
+            ("12288/3/1", Ok("12288/3/1")),
+            ("65536/3/1", Ok("65536/3/1")),
+            ("19455/2/1", Err(TooWeak)),
+            ("19456/1/1", Err(TooWeak)),
+            ("47103/1/1", Err(TooWeak)),
+            ("12287/3/1", Err(TooWeak)),
+            ("19456/2/0", Err(TooWeak)),
+            ("0/0/0", Err(TooWeak)),
+            ("262145/2/1", Err(TooMuch)),
+            ("19456/11/1", Err(TooMuch)),
+            ("19456/2/5", Err(TooMuch)),
+            ("19456/2", Err(NotACost)),
+            ("19456/2/1/1", Err(NotACost)),
+            ("-1/2/1", Err(NotACost)),
+            ("", Err(NotACost)),
+        ] {
+            let parsed = text.parse::<HashParameters>().map(|cost| cost.to_string());
+            assert_eq!(parsed, expected.map(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn lg_1_the_dummy_costs_the_same_and_never_matches() {
+        let parameters = HashParameters::new(19_456, 3, 1).unwrap();
+        let dummy = dummy_hash(&HashPolicy { parameters, pepper: pepper("k1") });
+        assert_eq!((dummy.parameters(), dummy.pepper().as_str()), (parameters, "k1"));
+        assert_eq!(PasswordHash::from_stored(dummy.as_phc(), pepper("k1")), Ok(dummy.clone()));
+        for text in ["oxen ladder fig", "", "shearpin dummy hash|output"] {
+            check(verify(&peppered("k1", text), &dummy, &policy("k1")), false, false);
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_of_ours_is_refused() {
+        let good = hash(&peppered("k1", "x"), &SALT, &HashPolicy { parameters: OLD, pepper: pepper("k1") }).unwrap();
+        let good = good.as_phc();
+        assert!(PasswordHash::from_stored(good, pepper("k1")).is_ok());
+        for text in [
+            String::new(),
+            "plain".into(),
+            good.replace("argon2id", "argon2i"),
+            good.replace("v=19", "v=16"),
+            good.replace("$v=19", ""),
+            good.replace("m=8192", "m=4000000"),
+            good.replace("t=1", "t=11"),
+            good.replace(&data_encoding::BASE64_NOPAD.encode(SALT.bytes()), "c2hvcnRlcg"),
+            good[..good.len() - 4].to_owned(),
+            good.rsplit_once('$').unwrap().0.to_owned(),
+        ] {
+            assert_eq!(PasswordHash::from_stored(&text, pepper("k1")), Err(NotAHash), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pepper_id_is_a_key_id() {
+        assert!(PepperId::new("arn:aws:kms:us-east-1:000000000000:key/1b2c-3d").is_ok());
+        for id in ["", "a b", "ключ", &"a".repeat(257)] {
+            assert_eq!(PepperId::new(id), Err(NotAPepperId), "{id}");
+        }
+        assert_eq!(serde_json::to_string(&pepper("alias/pepper")).unwrap(), r#""alias/pepper""#);
+        assert!(serde_json::from_str::<PepperId>(r#""a b""#).is_err());
+    }
+
+    #[test]
+    fn the_debug_form_shows_neither_salt_nor_output() {
+        let dummy = dummy_hash(&policy("k1"));
+        assert_eq!(format!("{dummy:?}"), "PasswordHash(19456/2/1, k1)");
+        assert_eq!(format!("{:?}", PepperedInput::from_mac([7; 32])), "PepperedInput(Secret(..))");
+    }
+
+    const SALT: UserSalt = UserSalt::new(*b"0123456789abcdef");
+
+    fn check(verdict: Result<Verdict, HashFailed>, matches: bool, needs_rehash: bool) {
+        assert_eq!(verdict, Ok(Verdict { matches, needs_rehash }));
+    }
+    fn pepper(id: &str) -> PepperId {
+        PepperId::new(id).unwrap()
+    }
+    fn policy(id: &str) -> HashPolicy {
+        HashPolicy { parameters: HashParameters::TARGET, pepper: pepper(id) }
+    }
+    /// What the key service does with its key.
+    fn peppered(key: &str, password: &str) -> PepperedInput {
+        let prehash = prehash(&Password::new(password.to_owned()), &SALT).unwrap();
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+        // EXPOSE: a test plays the key service.
+        prehash.expose(|bytes| mac.update(bytes));
+        PepperedInput::from_mac(mac.finalize().into_bytes().into())
+    }
 }

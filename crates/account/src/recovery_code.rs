@@ -84,3 +84,94 @@ fn grouped(canonical: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rc_1_ten_codes_of_26_characters_in_five_groups() {
+        let codes = new_codes(random());
+        let shown: BTreeSet<String> = codes.iter().map(shown).collect();
+        assert_eq!(shown.len(), CODES);
+        for code in &shown {
+            assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5, 5, 6], "{code}");
+            assert!(code.chars().all(|c| c == '-' || c.is_ascii_uppercase() || ('2'..='7').contains(&c)), "{code}");
+        }
+        assert_eq!(codes.iter().map(|code| code.hash.as_str()).collect::<BTreeSet<_>>().len(), CODES);
+    }
+
+    #[test]
+    fn rc_1_what_is_stored_is_a_hash_for_this_purpose_alone() {
+        let [code, ..] = new_codes(random());
+        let canonical = shown(&code).replace('-', "");
+        assert_eq!(code.hash, TokenHash::of(Purpose::RecoveryCode, &canonical));
+        assert_ne!(code.hash, TokenHash::of(Purpose::PasswordReset, &canonical), "EV-2");
+        assert!(!code.hash.as_str().to_uppercase().contains(&canonical));
+        assert!(!format!("{code:?}").contains(&canonical));
+    }
+
+    #[test]
+    fn rc_1_dashes_spaces_and_case_do_not_matter() {
+        let [code, ..] = new_codes(random());
+        let text = shown(&code);
+        for typed in
+            [text.clone(), text.to_lowercase(), text.replace('-', ""), text.replace('-', " "), format!(" {text} ")]
+        {
+            assert_eq!(RecoveryCode::parse(&typed).unwrap().hash(), code.hash, "{typed}");
+        }
+    }
+
+    #[test]
+    fn rc_4_anything_else_is_no_code() {
+        let [code, ..] = new_codes(random());
+        let text = shown(&code).replace('-', "");
+        for typed in [
+            String::new(),
+            "anything".into(),
+            "-".repeat(26),
+            text[..25].to_owned(),
+            format!("{text}A"),
+            format!("{text}======"),
+            text.replacen(|_: char| true, "1", 1),
+            text.replacen(|_: char| true, "é", 1),
+            format!("{text}\n"),
+            format!("{text}{}", " ".repeat(27)),
+            // 26 characters whose last sets bits beyond the 128th: a second spelling of the same code.
+            format!("{}B", "A".repeat(25)),
+        ] {
+            assert_eq!(RecoveryCode::parse(&typed).err(), Some(NotARecoveryCode), "{typed:?}");
+        }
+        assert!(RecoveryCode::parse(&"A".repeat(26)).is_ok());
+    }
+
+    #[test]
+    fn a_presented_code_is_not_printed() {
+        assert_eq!(format!("{:?}", RecoveryCode::parse(&"A".repeat(26)).unwrap()), "RecoveryCode(..)");
+    }
+
+    proptest! {
+        #[test]
+        fn rc_1_every_code_shown_is_taken_back(random: [[u8; 16]; 10]) {
+            for code in new_codes(random) {
+                prop_assert_eq!(RecoveryCode::parse(&shown(&code)).unwrap().hash(), code.hash);
+            }
+        }
+        #[test]
+        fn rc_4_no_input_breaks_the_parser(typed in "\\PC{0,60}") {
+            let _ = RecoveryCode::parse(&typed).map(|code| code.hash());
+        }
+    }
+
+    fn random() -> [[u8; CODE_BYTES]; CODES] {
+        std::array::from_fn(|code| std::array::from_fn(|byte| u8::try_from(code * 16 + byte).unwrap()))
+    }
+    fn shown(code: &NewRecoveryCode) -> String {
+        // EXPOSE: a test plays the owner.
+        code.text.expose(String::clone)
+    }
+}

@@ -193,3 +193,110 @@ impl SecurityEvent {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The event table of the fence's specification, word for word.
+    const TABLE: &str = "\
+| reset by mail (with or without MFA) | all end | yes | yes | 24 h |
+| destructive recovery (PR-14), at start | none (all end at completion) | yes | yes | 72 h + 24 h |
+| recovery code used | others end | freeze | no (password + code proven), offer | until new factor + 24 h |
+| password change with password + MFA | others end | no | no | loosening only |
+| MFA added | others offered | no | no | – |
+| MFA removed (allowed only without a real key) | others end | – | – | 24 h |
+| e-mail changed | others end | freeze | no | 72 h; a reset in this time deletes |
+| \"this was not me\" link | all end, password hash removed | yes | yes | HELD |
+| account deleted | all end | yes | yes | – |
+| admin suspends | all end | freeze | no | – |";
+
+    #[test]
+    fn every_row_of_the_event_table_holds() {
+        let events = [
+            SecurityEvent::PasswordReset,
+            SecurityEvent::RecoveryStarted,
+            SecurityEvent::RecoveryCodeUsed,
+            SecurityEvent::PasswordChanged,
+            SecurityEvent::FactorAdded,
+            SecurityEvent::FactorRemoved,
+            SecurityEvent::EmailChanged,
+            SecurityEvent::ResetDisowned,
+            SecurityEvent::AccountDeleted,
+            SecurityEvent::Suspended,
+        ];
+        assert_eq!(TABLE.lines().count(), events.len());
+        for (row, event) in TABLE.lines().zip(events) {
+            check(row, event);
+        }
+    }
+
+    #[test]
+    fn pr_14_the_end_of_destructive_recovery_is_a_reset() {
+        assert_eq!(consequences(SecurityEvent::RecoveryCompleted), consequences(SecurityEvent::PasswordReset));
+    }
+
+    #[test]
+    fn ev_2_only_the_start_of_a_recovery_leaves_mailed_tokens_good() {
+        for event in SecurityEvent::ALL {
+            assert_eq!(
+                !consequences(event).new_credential_version,
+                event == SecurityEvent::RecoveryStarted,
+                "{event:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_and_lead_back() {
+        for event in SecurityEvent::ALL {
+            assert_eq!(SecurityEvent::from_name(event.name()), Some(event));
+        }
+        assert_eq!(SecurityEvent::from_name("unknown"), None);
+    }
+
+    fn check(row: &str, event: SecurityEvent) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, sessions, fence, secrets, cooling_off] = cells[..] else { panic!("five cells: {row}") };
+        let found = consequences(event);
+        let expected_sessions = match sessions {
+            "all end" | "all end, password hash removed" => Sessions::AllEnd,
+            "others end" => Sessions::OthersEnd,
+            "others offered" => Sessions::OthersOffered,
+            "none (all end at completion)" => Sessions::Stay,
+            other => panic!("{other}"),
+        };
+        let expected_fence = match fence {
+            "yes" => Fence::Raised,
+            "freeze" => Fence::Freeze,
+            "no" | "–" => Fence::Untouched,
+            other => panic!("{other}"),
+        };
+        let expected_secrets = match secrets {
+            "yes" => Secrets::Deleted,
+            "no" | "–" => Secrets::Kept,
+            "no (password + code proven), offer" => Secrets::DeletionOffered,
+            other => panic!("{other}"),
+        };
+        let expected_cooling_off = match cooling_off {
+            "24 h" => CoolingOff::Seconds(86_400),
+            "72 h; a reset in this time deletes" => CoolingOff::Seconds(3 * 86_400),
+            "72 h + 24 h" => CoolingOff::Seconds(4 * 86_400),
+            "until new factor + 24 h" => CoolingOff::SecondsAfterNewFactor(86_400),
+            "loosening only" => CoolingOff::LooseningOnly,
+            "HELD" => CoolingOff::Held,
+            // The text beside the table: a suspension's freeze is the administrator's to clear.
+            "–" if event == SecurityEvent::Suspended => CoolingOff::UntilAdministrator,
+            "–" => CoolingOff::Nothing,
+            other => panic!("{other}"),
+        };
+        assert_eq!(found.sessions, expected_sessions, "{row}");
+        assert_eq!(found.fence, expected_fence, "{row}");
+        assert_eq!(found.secrets, expected_secrets, "{row}");
+        assert_eq!(found.cooling_off, expected_cooling_off, "{row}");
+        assert_eq!(found.removes_password, sessions.contains("password hash removed"), "{row}");
+        assert_eq!(found.ends_sessions(), sessions == "others end" || sessions.starts_with("all end"), "{row}");
+        // "Deletes stored exchange secrets" never comes without the fence, nor the fence without it.
+        assert_eq!(found.delete_secrets(), found.fence == Fence::Raised, "{row}");
+    }
+}

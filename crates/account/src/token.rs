@@ -12,12 +12,19 @@ pub const TOKEN_BYTES: usize = 32;
 /// What a token is for; part of what is hashed, so that one kind is never accepted for another (EV-2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
+    /// A signed-in session (SS-1).
     Session,
+    /// Between the right password and the second factor (LG-2).
     LoginChallenge,
+    /// One fresh full authentication for one request (ST-1).
     StepUpProof,
+    /// Mailed to confirm an address (EV-1).
     EmailVerification,
+    /// Mailed to reset the password (PR-4).
     PasswordReset,
+    /// Mailed with a reset's notice: "this was not me" (PR-13).
     NotMe,
+    /// In place of the second factor (RC-1).
     RecoveryCode,
 }
 
@@ -63,7 +70,9 @@ impl fmt::Debug for TokenHash {
 /// A new token: the text to hand out once, and its stored form.
 #[derive(Debug)]
 pub struct NewToken {
+    /// What is handed out, once.
     pub text: Secret<String>,
+    /// What is stored.
     pub hash: TokenHash,
 }
 
@@ -72,4 +81,47 @@ pub fn new_token(purpose: Purpose, random: [u8; TOKEN_BYTES]) -> NewToken {
     let text = data_encoding::BASE64URL_NOPAD.encode(&random);
     let hash = TokenHash::of(purpose, &text);
     NewToken { text: Secret::new(text), hash }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const ALL: [Purpose; 7] = [
+        Purpose::Session,
+        Purpose::LoginChallenge,
+        Purpose::StepUpProof,
+        Purpose::EmailVerification,
+        Purpose::PasswordReset,
+        Purpose::NotMe,
+        Purpose::RecoveryCode,
+    ];
+
+    #[test]
+    fn ev_2_the_same_text_has_another_hash_for_every_purpose() {
+        let hashes: BTreeSet<String> =
+            ALL.iter().map(|purpose| TokenHash::of(*purpose, "t").as_str().to_owned()).collect();
+        assert_eq!(hashes.len(), ALL.len());
+    }
+
+    #[test]
+    fn pr_4_a_token_is_256_bits_and_what_is_stored_is_its_sha_256() {
+        let token = new_token(Purpose::PasswordReset, [0xab; TOKEN_BYTES]);
+        // EXPOSE: a test compares.
+        let text = token.text.expose(String::clone);
+        assert_eq!(text, "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s");
+        assert_eq!(token.hash, TokenHash::of(Purpose::PasswordReset, &text));
+        let expected: [u8; 32] = Sha256::digest(format!("shearpin token|password reset|{text}")).into();
+        assert_eq!(token.hash.as_str(), hex::encode(expected), "stored tokens depend on this");
+        assert_ne!(TokenHash::of(Purpose::PasswordReset, &format!("{text} ")), token.hash, "nothing is trimmed");
+    }
+
+    #[test]
+    fn ss_1_a_token_is_not_printed() {
+        let token = new_token(Purpose::Session, [0xab; TOKEN_BYTES]);
+        let shown = format!("{token:?}");
+        assert!(!shown.contains("q6ur") && !shown.contains(token.hash.as_str()), "{shown}");
+    }
 }

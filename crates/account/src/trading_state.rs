@@ -198,3 +198,154 @@ impl Frozen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const T0: WallTime = WallTime::from_ms(1_800_000_000_000);
+    const HOUR: i64 = 3_600;
+    const HELD: TradingState = TradingState::Held { reason: HeldReason::ResetDisowned, since: T0 };
+
+    #[test]
+    fn cooling_counts_as_active_once_its_time_has_come() {
+        let cooling = TradingState::Cooling { until: T0 };
+        for (state, now, active) in [
+            (TradingState::Active, T0, true),
+            (cooling, T0.plus_ms(-1), false),
+            (cooling, T0, true),
+            (HELD, WallTime::FAR_FUTURE, false),
+        ] {
+            assert_eq!(state.counts_as_active(now), active, "{state:?}");
+            assert_eq!(state.may_attach_real_key(now), active, "G7: {state:?}");
+        }
+        assert_eq!(cooling.cooling_off_until(T0.plus_ms(-1)), Some(T0));
+        assert_eq!(cooling.cooling_off_until(T0), None);
+        assert!(
+            cooling.may_attach_paper_key()
+                && TradingState::Active.may_attach_paper_key()
+                && !HELD.may_attach_paper_key()
+        );
+    }
+
+    #[test]
+    fn each_event_leaves_its_cooling_off() {
+        check(TradingState::Active, SecurityEvent::PasswordReset, cooling(24));
+        check(TradingState::Active, SecurityEvent::RecoveryStarted, cooling(96));
+        check(TradingState::Active, SecurityEvent::RecoveryCompleted, cooling(24));
+        check(TradingState::Active, SecurityEvent::FactorRemoved, cooling(24));
+        check(TradingState::Active, SecurityEvent::EmailChanged, cooling(72));
+        check(TradingState::Active, SecurityEvent::ResetDisowned, HELD);
+        for event in [
+            SecurityEvent::RecoveryCodeUsed,
+            SecurityEvent::PasswordChanged,
+            SecurityEvent::FactorAdded,
+            SecurityEvent::AccountDeleted,
+            SecurityEvent::Suspended,
+        ] {
+            check(TradingState::Active, event, TradingState::Active);
+        }
+    }
+
+    #[test]
+    fn rf_35_a_reset_does_not_end_a_held_younger_than_72_hours() {
+        let held_at = |hours: i64, ms| TradingState::Held {
+            reason: HeldReason::ResetDisowned,
+            since: T0.plus_seconds(-hours * HOUR).plus_ms(ms),
+        };
+        check(held_at(72, 1), SecurityEvent::PasswordReset, held_at(72, 1));
+        check(held_at(72, 0), SecurityEvent::PasswordReset, cooling(24));
+        check(held_at(72, 0), SecurityEvent::RecoveryCompleted, cooling(24));
+        for event in SecurityEvent::ALL {
+            if !matches!(event, SecurityEvent::PasswordReset | SecurityEvent::RecoveryCompleted) {
+                check(held_at(1000, 0), event, held_at(1000, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_held_is_released_by_an_older_factor_only() {
+        assert!(HELD.may_be_released_by_factor(T0.plus_ms(-1)));
+        assert!(!HELD.may_be_released_by_factor(T0));
+        assert!(!TradingState::Active.may_be_released_by_factor(T0));
+        assert_eq!(HELD.released(), TradingState::Active);
+        assert_eq!(cooling(24).released(), cooling(24), "a release does not end cooling");
+    }
+
+    #[test]
+    fn freezes_last_as_long_as_the_table_says() {
+        let later = Frozen::Until { at: T0.plus_seconds(72 * HOUR) };
+        check_freeze(Frozen::No, SecurityEvent::EmailChanged, later);
+        check_freeze(Frozen::No, SecurityEvent::RecoveryCodeUsed, Frozen::UntilNewFactor);
+        check_freeze(Frozen::No, SecurityEvent::Suspended, Frozen::UntilAdministrator);
+        for event in [SecurityEvent::PasswordReset, SecurityEvent::PasswordChanged, SecurityEvent::FactorAdded] {
+            check_freeze(Frozen::No, event, Frozen::No);
+            check_freeze(later, event, later);
+        }
+        assert_eq!(Frozen::UntilNewFactor.frozen_until(), WallTime::FAR_FUTURE);
+        assert_eq!(Frozen::UntilAdministrator.frozen_until(), WallTime::FAR_FUTURE);
+        assert!(later.refuses_entries(T0.plus_seconds(72 * HOUR).plus_ms(-1)));
+        assert!(!later.refuses_entries(T0.plus_seconds(72 * HOUR)));
+        assert!(!Frozen::No.refuses_entries(T0));
+    }
+
+    #[test]
+    fn rc_5_a_new_factor_lifts_the_freeze_of_a_recovery_code_and_no_other() {
+        let a_day = Frozen::Until { at: T0.plus_seconds(24 * HOUR) };
+        check_freeze(Frozen::UntilNewFactor, SecurityEvent::FactorAdded, a_day);
+        check_freeze(Frozen::UntilAdministrator, SecurityEvent::FactorAdded, Frozen::UntilAdministrator);
+        check_freeze(Frozen::UntilAdministrator, SecurityEvent::RecoveryCodeUsed, Frozen::UntilAdministrator);
+        check_freeze(Frozen::UntilNewFactor, SecurityEvent::Suspended, Frozen::UntilAdministrator);
+        check_freeze(Frozen::UntilNewFactor, SecurityEvent::EmailChanged, Frozen::UntilNewFactor);
+        assert_eq!(Frozen::UntilAdministrator.cleared_by_administrator(), Frozen::No);
+        assert_eq!(Frozen::UntilNewFactor.cleared_by_administrator(), Frozen::UntilNewFactor);
+    }
+
+    #[test]
+    fn the_stored_form_is_plain() {
+        let check = |state: TradingState, json: &str| {
+            assert_eq!(serde_json::to_string(&state).unwrap(), json);
+            assert_eq!(serde_json::from_str::<TradingState>(json).unwrap(), state);
+        };
+        check(TradingState::Active, r#"{"state":"active"}"#);
+        check(TradingState::Cooling { until: T0 }, r#"{"state":"cooling","until":1800000000000}"#);
+        check(HELD, r#"{"state":"held","reason":"reset_disowned","since":1800000000000}"#);
+        assert_eq!(serde_json::to_string(&Frozen::UntilNewFactor).unwrap(), r#"{"frozen":"until_new_factor"}"#);
+    }
+
+    proptest! {
+        /// No sequence of events makes an account that may not attach a key able to, before the time of the last one is up.
+        #[test]
+        fn no_event_ever_shortens_a_wait(events in proptest::collection::vec((0_usize..11, 0_i64..50), 0..12)) {
+            let (mut state, mut frozen, mut now) = (TradingState::Active, Frozen::No, T0);
+            for (index, hours) in events {
+                now = now.plus_seconds(hours * HOUR);
+                let event = SecurityEvent::ALL[index];
+                let (before, frozen_before) = (state, frozen);
+                state = before.after(event, now);
+                frozen = frozen_before.after(event, now);
+                match (before, state) {
+                    (TradingState::Held { since, .. }, TradingState::Held { since: still, .. }) => prop_assert_eq!(since, still),
+                    (TradingState::Held { since, .. }, _) => prop_assert!(now.ms_since(since) >= 72 * HOUR * 1000),
+                    (TradingState::Cooling { until }, TradingState::Cooling { until: later }) => prop_assert!(later >= until),
+                    (TradingState::Cooling { .. }, TradingState::Active) => prop_assert!(false, "no event ends cooling"),
+                    (TradingState::Active | TradingState::Cooling { .. }, _) => {}
+                }
+                let lifted = event == SecurityEvent::FactorAdded && frozen_before == Frozen::UntilNewFactor;
+                prop_assert!(lifted || frozen.frozen_until() >= frozen_before.frozen_until());
+            }
+        }
+    }
+
+    fn cooling(hours: i64) -> TradingState {
+        TradingState::Cooling { until: T0.plus_seconds(hours * HOUR) }
+    }
+    fn check(before: TradingState, event: SecurityEvent, expected: TradingState) {
+        assert_eq!(before.after(event, T0), expected, "{event:?} after {before:?}");
+    }
+    fn check_freeze(before: Frozen, event: SecurityEvent, expected: Frozen) {
+        assert_eq!(before.after(event, T0), expected, "{event:?} after {before:?}");
+    }
+}

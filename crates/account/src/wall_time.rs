@@ -46,3 +46,31 @@ impl fmt::Display for WallTime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_in_rfc_3339_with_milliseconds() {
+        for (ms, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_234_567_890_123, "2009-02-13T23:31:30.123Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (i64::MAX, "9223372036854775807 ms"),
+        ] {
+            assert_eq!(WallTime::from_ms(ms).to_string(), expected);
+        }
+        assert_eq!(WallTime::FAR_FUTURE.to_string(), "9999-12-31T00:00:00.000Z");
+    }
+
+    #[test]
+    fn arithmetic_neither_wraps_nor_rounds_up() {
+        assert_eq!(WallTime::from_ms(1_999).seconds(), 1);
+        assert_eq!(WallTime::from_ms(-1).seconds(), -1);
+        assert_eq!(WallTime::from_ms(5).plus_seconds(-1).ms(), -995);
+        assert_eq!(WallTime::from_ms(i64::MAX).plus_seconds(i64::MAX).ms(), i64::MAX);
+        assert_eq!(WallTime::from_ms(i64::MIN).ms_since(WallTime::from_ms(i64::MAX)), i64::MIN);
+        assert_eq!(WallTime::from_ms(7).ms_since(WallTime::from_ms(9)), -2);
+    }
+}

@@ -46,3 +46,59 @@ impl Allowance {
         Ok(AllowanceUsed { full_at: used.full_at.max(now).plus_seconds(self.period_seconds) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const T0: WallTime = WallTime::from_ms(1_800_057_600_000);
+
+    #[test]
+    fn pr_3_three_mails_at_once_then_one_per_ten_minutes() {
+        let used = (0..3).fold(AllowanceUsed::FRESH, |used, _| RESET_MAILS.admit(used, T0).unwrap());
+        let next = T0.plus_seconds(600);
+        assert_eq!(RESET_MAILS.admit(used, T0), Err(Wait { until: next }));
+        assert_eq!(RESET_MAILS.admit(used, next.plus_ms(-1)), Err(Wait { until: next }));
+        let used = RESET_MAILS.admit(used, next).unwrap();
+        assert_eq!(RESET_MAILS.admit(used, next), Err(Wait { until: T0.plus_seconds(1200) }));
+    }
+
+    #[test]
+    fn pr_3_the_burst_is_there_again_after_half_an_hour_and_never_more() {
+        let used = (0..3).fold(AllowanceUsed::FRESH, |used, _| RESET_MAILS.admit(used, T0).unwrap());
+        for later in [T0.plus_seconds(1800), T0.plus_seconds(1_000_000)] {
+            let used = (0..3).fold(used, |used, _| RESET_MAILS.admit(used, later).unwrap());
+            assert!(RESET_MAILS.admit(used, later).is_err());
+        }
+    }
+
+    #[test]
+    fn a_zero_is_read_as_the_smallest_allowance() {
+        let smallest = Allowance::new(0, 0);
+        let used = smallest.admit(AllowanceUsed::FRESH, T0).unwrap();
+        assert_eq!(smallest.admit(used, T0), Err(Wait { until: T0.plus_seconds(1) }));
+    }
+
+    proptest! {
+        #[test]
+        fn pr_3_no_window_holds_more_than_burst_and_refill(gaps in proptest::collection::vec(0_i64..1_200, 1..100)) {
+            let (mut used, mut now) = (AllowanceUsed::FRESH, T0);
+            let mut taken: Vec<WallTime> = Vec::new();
+            for gap in gaps {
+                now = now.plus_seconds(gap);
+                match RESET_MAILS.admit(used, now) {
+                    Ok(next) => { used = next; taken.push(now); }
+                    Err(wait) => prop_assert!(wait.until > now && RESET_MAILS.admit(used, wait.until).is_ok()),
+                }
+            }
+            for (first, from) in taken.iter().enumerate() {
+                for (last, to) in taken.iter().enumerate().skip(first) {
+                    let most = 3 + to.ms_since(*from) / 600_000;
+                    prop_assert!(i64::try_from(last - first + 1).unwrap() <= most);
+                }
+            }
+        }
+    }
+}

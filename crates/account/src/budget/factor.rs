@@ -86,3 +86,63 @@ impl FactorBudget {
         Self::FRESH
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: WallTime = WallTime::from_ms(1_800_057_600_000);
+
+    #[test]
+    fn tp_9_five_attempts_and_the_challenge_is_dead() {
+        let (mut budget, mut challenge, mut now) = (FactorBudget::FRESH, ChallengeAttempts::FRESH, NOON);
+        for _ in 0..5 {
+            (budget, challenge) = budget.admit(challenge, now).unwrap();
+            now = now.plus_seconds(60);
+        }
+        assert_eq!(budget.admit(challenge, now), Err(FactorRefused::ChallengeSpent));
+        assert!(budget.admit(ChallengeAttempts::FRESH, now).is_ok(), "the account has five left");
+    }
+
+    #[test]
+    fn tp_9_a_new_challenge_resets_neither_count_nor_delay() {
+        let (budget, _) = FactorBudget::FRESH.admit(ChallengeAttempts::FRESH, NOON).unwrap();
+        let until = NOON.plus_seconds(1);
+        assert_eq!(budget.admit(ChallengeAttempts::FRESH, NOON), Err(Wait { until }.into()));
+        assert_eq!(budget.admit(ChallengeAttempts::FRESH, until).unwrap().0.failures, 2);
+    }
+
+    #[test]
+    fn tp_10_of_200_wrong_codes_over_any_challenges_ten_are_evaluated() {
+        let (mut budget, mut evaluated) = (FactorBudget::FRESH, 0);
+        for hour in 0..200 {
+            if let Ok((charged, _)) = budget.admit(ChallengeAttempts::FRESH, NOON.plus_seconds(hour * 3_600)) {
+                budget = charged;
+                evaluated += 1;
+            }
+        }
+        assert_eq!(evaluated, 10);
+        assert_eq!(
+            budget.admit(ChallengeAttempts::FRESH, WallTime::FAR_FUTURE),
+            Err(FactorRefused::MailboxConfirmation)
+        );
+        assert!(!budget.allows_password_login());
+        assert!(budget.confirmed_by_mail().allows_password_login());
+        assert!(FactorBudget { failures: 9, ..budget }.allows_password_login());
+    }
+
+    #[test]
+    fn tp_9_a_burst_is_evaluated_once() {
+        let (stored, _) = FactorBudget::FRESH.admit(ChallengeAttempts::FRESH, NOON).unwrap();
+        assert!((0..200).all(|_| stored.admit(ChallengeAttempts::FRESH, NOON).is_err()));
+    }
+
+    #[test]
+    fn success_clears_and_our_own_fault_is_not_counted() {
+        let (charged, challenge) =
+            FactorBudget { failures: 8, blocked_until: NOON }.admit(ChallengeAttempts(2), NOON).unwrap();
+        assert_eq!((charged.failures, challenge), (9, ChallengeAttempts(3)));
+        assert_eq!(charged.succeeded(), FactorBudget::FRESH);
+        assert_eq!(charged.refunded(NOON), FactorBudget { failures: 8, blocked_until: NOON.plus_seconds(3) });
+    }
+}
