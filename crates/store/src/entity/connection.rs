@@ -9,7 +9,7 @@ use account::{ConnectionId, Epoch, UserId, WallTime};
 use strategy::market::Pair;
 use strategy::money::Amount;
 
-use crate::attribute::Row;
+use crate::attribute::{Row, json, n, s};
 use crate::{Key, Store, StoreError, Table};
 
 /// RF-22: so that a reset always fits one transaction.
@@ -83,7 +83,101 @@ impl Connection {
     }
 }
 
+/// A connection that is about to be attached: everything of it that is stored. Becomes LIVE by
+/// [`Store::attach_connection`] and in no other way.
+pub struct NewConnection {
+    pub id: ConnectionId,
+    pub exchange: String,
+    pub label: String,
+    pub secret_arn: String,
+    /// The data key under the vault key, base64. Useless without the vault key and the secret (P2).
+    pub wrapped_dk: String,
+    /// Keyed hash of the exchange's key id (KX-4).
+    pub fingerprint: String,
+    pub allowed_pairs: Vec<Pair>,
+    /// GU-4: the largest value of one order, in quote.
+    pub order_quote_max: Amount,
+}
+impl std::fmt::Debug for NewConnection {
+    /// The wrapped key is not printed: with it a stolen secret could be brought to the vault key (P2).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "NewConnection({})", self.id) }
+}
+impl NewConnection {
+    /// As stored when it becomes LIVE under `epoch`, its permissions accepted `now`.
+    pub(crate) fn to_row(&self, user: UserId, epoch: Epoch, now: WallTime) -> Result<Row, StoreError> {
+        Ok(Row::keyed(&key(user, self.id)).with("status", s("LIVE")).with("epoch", n(epoch.value())).with("exchange", s(&self.exchange))
+            .with("label", s(&self.label)).with("wrapped_dk", s(&self.wrapped_dk)).with("secret_arn", s(&self.secret_arn))
+            .with("fingerprint", s(&self.fingerprint)).with("verdict", s("accepted")).with("verdict_at", n(now.ms()))
+            .with("allowed_pairs", json(&self.allowed_pairs)?).with("order_quote_max", s(self.order_quote_max))
+            .with("hour", n(0)).with("turnover_hour", n(0)).with("day", n(0)).with("turnover_day", n(0))
+            .with("created_at", n(now.ms())))
+    }
+}
+
+/// The wrapped data key of a LIVE connection with all that its opening is bound to: the encryption context of the vault
+/// key and the associated data of the ciphertext. Opened by the signer's vault alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedKey {
+    user: UserId,
+    connection: ConnectionId,
+    epoch: Epoch,
+    exchange: String,
+    secret_arn: String,
+    wrapped_dk: String,
+}
+impl std::fmt::Debug for SealedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "SealedKey({})", self.connection) }
+}
+impl SealedKey {
+    /// From a stored item; `None` when the connection is not LIVE or has no wrapped key any more.
+    pub fn from_row(row: &Row) -> Result<Option<Self>, StoreError> {
+        let connection = Connection::from_row(row)?;
+        let Some(wrapped_dk) = row.text_if("wrapped_dk") else { return Ok(None) };
+        if connection.status != Status::Live { return Ok(None); }
+        Ok(Some(Self {
+            user: connection.user, connection: connection.id, epoch: connection.epoch, exchange: connection.exchange,
+            secret_arn: connection.secret_arn, wrapped_dk: wrapped_dk.to_owned(),
+        }))
+    }
+    /// Whose it is.
+    pub const fn user(&self) -> UserId { self.user }
+    /// Which connection it belongs to.
+    pub const fn connection(&self) -> ConnectionId { self.connection }
+    /// The trade epoch it was sealed under.
+    pub const fn epoch(&self) -> Epoch { self.epoch }
+    /// The exchange it was sealed for.
+    pub fn exchange(&self) -> &str { &self.exchange }
+    /// Where the ciphertext is.
+    pub fn secret_arn(&self) -> &str { &self.secret_arn }
+    /// The data key under the vault key, base64.
+    pub fn wrapped_dk(&self) -> &str { &self.wrapped_dk }
+}
+
 impl Store {
+    /// All connections of a user without their wrapped keys, LIVE and revoked, read consistently (RF-29).
+    pub async fn list_connections(&self, user: UserId) -> Result<Vec<Connection>, StoreError> {
+        let names = STATUS_ATTRIBUTES.iter().map(|a| (format!("#{a}"), (*a).to_owned())).collect();
+        let projection = STATUS_ATTRIBUTES.iter().map(|a| format!("#{a}")).collect::<Vec<_>>().join(", ");
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let answer = self.dynamodb.query().table_name(self.table(Table::Vault)).consistent_read(true)
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)").projection_expression(&projection)
+                .set_expression_attribute_names(Some(std::collections::HashMap::clone(&names)))
+                .expression_attribute_values(":pk", s(format!("USER#{user}"))).expression_attribute_values(":prefix", s("CONN#"))
+                .set_exclusive_start_key(from).send().await.map_err(|e| StoreError::of("Query", &e))?;
+            for item in answer.items.unwrap_or_default() { found.push(Connection::from_row(&Row(item))?); }
+            from = answer.last_evaluated_key;
+            if from.is_none() { return Ok(found); }
+        }
+    }
+    /// The wrapped key of a connection, read consistently; `None` when there is no LIVE one. Only the signer's role covers it.
+    pub async fn find_sealed_key(&self, user: UserId, connection: ConnectionId) -> Result<Option<SealedKey>, StoreError> {
+        match self.read(Table::Vault, &key(user, connection)).await? {
+            Some(row) => SealedKey::from_row(&row),
+            None => Ok(None),
+        }
+    }
     /// A connection without its wrapped key, read consistently.
     pub async fn find_connection(&self, user: UserId, connection: ConnectionId) -> Result<Option<Connection>, StoreError> {
         let row = self.read_projected(Table::Vault, &key(user, connection), STATUS_ATTRIBUTES).await?;

@@ -19,6 +19,10 @@ pub fn key(job: JobId) -> Key { Key::new(format!("JOB#{job}"), "JOB") }
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shred { pub connection: ConnectionId, pub secret_arn: String, pub reason: String }
 
+/// The `reason` of a [`Shred`] whose secret never became LIVE. Its `secret_arn` is the bare name where the answer to the
+/// creation never came. The shredder leaves a secret alone that became LIVE after all (RF-20).
+pub const ORPHAN: &str = "orphan";
+
 /// Send this message. `to` is the address at the moment of the cause, so that a later change of address hides nothing.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {

@@ -12,3 +12,7 @@ pub mod proof;
 pub mod session;
 pub mod user;
 pub mod wake;
+pub mod audit;
+pub mod budget;
+pub mod credential;
+pub mod recovery_code;

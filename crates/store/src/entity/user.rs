@@ -2,9 +2,10 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `USER#<user>` | `STATE` | `cred_version`, `session_gen`, `trade_epoch`, `conn_set_version` N; `trading_state` S `ACTIVE`, `COOLING`, `HELD`; `cooling_until`, `held_at`, `fencing_until`, `frozen_until` N (wall ms, 0 when unset); `email_verified`, `has_factor` BOOL |
+//! | identity | `USER#<user>` | `STATE` | `cred_version`, `session_gen`, `trade_epoch`, `conn_set_version` N; `trading_state` S `ACTIVE`, `COOLING`, `HELD`; `cooling_until`, `held_at`, `fencing_until`, `frozen_until` N (wall ms, 0 when unset); `frozen_why` S `no`, `until`, `new_factor`, `administrator`; `email_verified`, `has_factor` BOOL |
 
 use account::epoch::ConnectionSetVersion;
+use account::trading_state::{Frozen, HeldReason, TradingState};
 use account::{CredentialVersion, Epoch, SessionGeneration, UserId, WallTime};
 
 use crate::attribute::{Row, n, s, truth};
@@ -12,10 +13,6 @@ use crate::{Key, Store, StoreError, Table};
 
 /// Where a user's state is.
 pub fn key(user: UserId) -> Key { Key::new(format!("USER#{user}"), "STATE") }
-
-/// Whether new risk may be taken. `Cooling` counts as active once `until` has passed; no job ends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TradingState { Active, Cooling { until: WallTime }, Held { at: WallTime } }
 
 /// The user's state as read consistently at one moment; a condition re-checks what matters at the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +25,8 @@ pub struct User {
     pub trading_state: TradingState,
     /// While in the future the signer refuses everything: a reset is about to commit.
     pub fencing_until: WallTime,
-    /// While in the future entries are refused.
-    pub frozen_until: WallTime,
+    /// While frozen, entries are refused.
+    pub frozen: Frozen,
     pub email_verified: bool,
     /// Whether a second factor is on. Written only together with the factor.
     pub has_factor: bool,
@@ -41,21 +38,17 @@ impl User {
         Self {
             id, cred_version: CredentialVersion::FIRST, session_gen: SessionGeneration::FIRST, trade_epoch: Epoch::FIRST,
             conn_set_version: ConnectionSetVersion::FIRST, trading_state: TradingState::Active,
-            fencing_until: WallTime::from_ms(0), frozen_until: WallTime::from_ms(0), email_verified: false, has_factor: false,
+            fencing_until: WallTime::from_ms(0), frozen: Frozen::No, email_verified: false, has_factor: false,
         }
     }
     /// As stored.
     pub fn to_row(&self) -> Row {
-        let (state, cooling, held) = match self.trading_state {
-            TradingState::Active => ("ACTIVE", 0, 0),
-            TradingState::Cooling { until } => ("COOLING", until.ms(), 0),
-            TradingState::Held { at } => ("HELD", 0, at.ms()),
-        };
+        let (state, cooling, held) = trading_state_parts(self.trading_state);
         Row::keyed(&key(self.id))
             .with("cred_version", n(self.cred_version.value())).with("session_gen", n(self.session_gen.value()))
             .with("trade_epoch", n(self.trade_epoch.value())).with("conn_set_version", n(self.conn_set_version.value()))
             .with("trading_state", s(state)).with("cooling_until", n(cooling)).with("held_at", n(held))
-            .with("fencing_until", n(self.fencing_until.ms())).with("frozen_until", n(self.frozen_until.ms()))
+            .with("fencing_until", n(self.fencing_until.ms())).with("frozen_until", n(self.frozen.frozen_until().ms())).with("frozen_why", s(frozen_why(self.frozen)))
             .with("email_verified", truth(self.email_verified)).with("has_factor", truth(self.has_factor))
     }
     /// From a stored item.
@@ -66,7 +59,7 @@ impl User {
         let trading_state = match row.text("trading_state")? {
             "ACTIVE" => TradingState::Active,
             "COOLING" => TradingState::Cooling { until: WallTime::from_ms(row.number("cooling_until")?) },
-            "HELD" => TradingState::Held { at: WallTime::from_ms(row.number("held_at")?) },
+            "HELD" => TradingState::Held { since: WallTime::from_ms(row.number("held_at")?), reason: HeldReason::ResetDisowned },
             _ => return Err(StoreError::Corrupt { what: "trading_state".into() }),
         };
         Ok(Self {
@@ -77,10 +70,31 @@ impl User {
             conn_set_version: ConnectionSetVersion::from_stored(row.number("conn_set_version")?),
             trading_state,
             fencing_until: WallTime::from_ms(row.number("fencing_until")?),
-            frozen_until: WallTime::from_ms(row.number("frozen_until")?),
+            frozen: match row.text("frozen_why")? {
+                "no" => Frozen::No,
+                "until" => Frozen::Until { at: WallTime::from_ms(row.number("frozen_until")?) },
+                "new_factor" => Frozen::UntilNewFactor,
+                "administrator" => Frozen::UntilAdministrator,
+                _ => return Err(StoreError::Corrupt { what: "frozen_why".into() }),
+            },
             email_verified: row.is("email_verified"),
             has_factor: row.is("has_factor"),
         })
+    }
+}
+
+/// As stored beside `frozen_until`: two reasons last "for ever", and only one of them ends with a new factor.
+pub const fn frozen_why(frozen: Frozen) -> &'static str {
+    match frozen {
+        Frozen::No => "no", Frozen::Until { .. } => "until", Frozen::UntilNewFactor => "new_factor", Frozen::UntilAdministrator => "administrator",
+    }
+}
+/// The three attributes of a trading state: name, `cooling_until`, `held_at`.
+pub const fn trading_state_parts(state: TradingState) -> (&'static str, i64, i64) {
+    match state {
+        TradingState::Active => ("ACTIVE", 0, 0),
+        TradingState::Cooling { until } => ("COOLING", until.ms(), 0),
+        TradingState::Held { since, reason: HeldReason::ResetDisowned } => ("HELD", 0, since.ms()),
     }
 }
 

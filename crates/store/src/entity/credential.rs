@@ -1,0 +1,73 @@
+//! Credentials: the password hash and the second factor of a user. Only the four account functions read them.
+//!
+//! | table | pk | sk | attributes |
+//! | --- | --- | --- | --- |
+//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until` N while enrolling |
+//! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5) |
+
+use account::email::EmailAddress;
+use account::password_hash::{PasswordHash, PepperId};
+use account::totp::TotpStep;
+use account::{UserId, WallTime};
+
+use crate::attribute::{Row, n, s};
+use crate::{Key, Store, StoreError, Table};
+
+/// Where a user's credentials are.
+pub fn key(user: UserId) -> Key { Key::new(format!("CRED#{user}"), "CRED") }
+/// Where an address is claimed.
+pub fn email_key(email: &EmailAddress) -> Key { Key::new(format!("EMAIL#{}", email.key()), "EMAIL") }
+
+/// A second factor that is on.
+#[derive(Debug, Clone)]
+pub struct TotpFactor { /** Base64 of the sealed seed. */ pub sealed_seed: String, pub enrolled_at: WallTime }
+
+/// An enrolment that waits for its first code.
+#[derive(Debug, Clone)]
+pub struct PendingTotp { pub sealed_seed: String, pub until: WallTime }
+
+/// The credentials of a user.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    pub user: UserId,
+    pub email: EmailAddress,
+    pub hash: PasswordHash,
+    pub totp_last_step: TotpStep,
+    pub totp: Option<TotpFactor>,
+    pub pending: Option<PendingTotp>,
+}
+
+impl Credential {
+    /// As stored for a new account.
+    pub fn to_new_row(user: UserId, email: &EmailAddress, hash: &PasswordHash) -> Row {
+        Row::keyed(&key(user)).with("email", s(email)).with("hash", s(hash.as_phc())).with("pepper", s(hash.pepper().as_str()))
+            .with("totp_last_step", n(TotpStep::NEVER.value()))
+    }
+    /// From a stored item.
+    pub fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let bad = |what: &str| StoreError::Corrupt { what: format!("{what} of a credential") };
+        let pepper = PepperId::new(row.text("pepper")?).map_err(|_| bad("pepper"))?;
+        let timed = |seed: &str, at: &str| -> Result<Option<(String, WallTime)>, StoreError> {
+            Ok(row.text_if(seed).map(str::to_owned).zip(row.number_if(at)?.map(WallTime::from_ms)))
+        };
+        Ok(Self {
+            user: row.text("pk")?.strip_prefix("CRED#").and_then(|u| u.parse().ok()).ok_or_else(|| bad("pk"))?,
+            email: EmailAddress::parse(row.text("email")?).map_err(|_| bad("email"))?,
+            hash: PasswordHash::from_stored(row.text("hash")?, pepper).map_err(|_| bad("hash"))?,
+            totp_last_step: TotpStep::from_stored(row.number("totp_last_step")?),
+            totp: timed("totp_seed", "enrolled_at")?.map(|(sealed_seed, enrolled_at)| TotpFactor { sealed_seed, enrolled_at }),
+            pending: timed("pending_seed", "pending_until")?.map(|(sealed_seed, until)| PendingTotp { sealed_seed, until }),
+        })
+    }
+}
+
+impl Store {
+    /// A user's credentials, read consistently.
+    pub async fn find_credential(&self, user: UserId) -> Result<Option<Credential>, StoreError> {
+        self.read(Table::Identity, &key(user)).await?.map(|row| Credential::from_row(&row)).transpose()
+    }
+    /// Whose address this is, read consistently.
+    pub async fn find_user_by_email(&self, email: &EmailAddress) -> Result<Option<UserId>, StoreError> {
+        self.read(Table::Identity, &email_key(email)).await?.map(|row| row.parse("user")).transpose()
+    }
+}
