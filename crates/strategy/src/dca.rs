@@ -23,7 +23,7 @@ mod stop;
 mod take_profit;
 mod wakes;
 
-pub(crate) use plan::{Plan, PlannedRow, plan};
+pub(crate) use plan::{Plan, plan, planned_rung};
 pub(crate) use start::start_dca;
 
 /// See [`crate::decide::decide`].

@@ -111,9 +111,10 @@ pub fn max_funds(base: Amount, averaging: Option<&Averaging>) -> Amount {
     averaging.into_iter().flat_map(steps).fold(base, |sum, step| sum + step.size)
 }
 
-/// The smallest order value that the exchange's minimum admits at this price: `ceil_lot(minimum / price) * price`.
+/// The smallest order value that the exchange takes at this price: `ceil_lot(minimum / price) * price`, at least one lot.
 pub fn smallest_value(price: Price, lot: Lot, minimum: Amount) -> Amount {
-    price * price.quantity_for(minimum).ceil_to_lot(lot)
+    let one = Quantity::admit(lot.decimal()).unwrap_or(Quantity::ZERO);
+    price * price.quantity_for(minimum).ceil_to_lot(lot).max(one)
 }
 
 #[cfg(test)]

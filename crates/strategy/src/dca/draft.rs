@@ -85,9 +85,6 @@ impl<'a> Draft<'a> {
     pub(super) fn live(&self, slot: Slot) -> Option<usize> {
         self.deal.working.iter().position(|order| order.key.slot == slot)
     }
-    pub(super) fn has_live(&self, role: Role) -> bool {
-        self.deal.working.iter().any(|order| order.key.slot.role == role)
-    }
     /// The next free revision of a slot: 0 when nothing was ever placed in it.
     pub(super) fn next_revision(&self, slot: Slot) -> u32 {
         self.deal.revisions.iter().find(|(known, _)| *known == slot).map_or(0, |(_, next)| *next)
