@@ -40,8 +40,10 @@ impl WallTime {
 impl fmt::Display for WallTime {
     /// RFC 3339 in UTC with milliseconds, as the HTTP contract demands.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(moment) => write!(f, "{moment:.3}"),
+        // Civil time and not `jiff::Timestamp`, which ends two hours before `FAR_FUTURE`.
+        let epoch = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+        match epoch.checked_add(jiff::SignedDuration::from_millis(self.0)) {
+            Ok(moment) => write!(f, "{moment:.3}Z"),
             Err(_) => write!(f, "{} ms", self.0),
         }
     }
