@@ -133,6 +133,9 @@ mod tests {
         assert_eq!(charged.refunded(NOON), LoginBudget { failures: 30, blocked_until: NOON.plus_seconds(10) });
         let first = LoginBudget::FRESH.admit(NOON).unwrap().refunded(NOON);
         assert_eq!(first, LoginBudget { failures: 0, blocked_until: NOON });
+        // Nor does a late refund make anyone wait longer.
+        let late = charged.refunded(NOON.plus_seconds(9));
+        assert_eq!(late.blocked_until, NOON.plus_seconds(10));
         // The hundredth does not leave the day's wait behind.
         let hundredth = LoginBudget { failures: 99, blocked_until: NOON }.admit(NOON).unwrap();
         assert_eq!(hundredth.refunded(NOON), LoginBudget { failures: 99, blocked_until: NOON.plus_seconds(10) });
