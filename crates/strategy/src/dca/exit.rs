@@ -40,11 +40,23 @@ impl Draft<'_> {
     /// The owner cancels: orders are cancelled, coins are kept. Also ends an exit that has not sold yet.
     pub(super) fn leave_with_coins(&mut self) {
         self.cancel_all("the owner cancels the deal and keeps the coins.");
-        if self.deal.working.is_empty() {
-            let held = self.held();
-            self.deal.phase = Phase::Closed { at: self.market.now, how: Outcome::Cancelled };
-            self.tell("deal_closed", format!("The deal was cancelled; {held} is kept."));
+        if !self.deal.working.is_empty() {
+            return;
         }
+        let held = self.held();
+        if held.floor_to_lot(self.deal.rules.lot).is_zero() && !self.deal.booked.sold.quantity.is_zero() {
+            // A sale was quicker than the owner: nothing is left to keep.
+            let tried = |role: Role| self.next_revision(Slot::of(role)) > 0;
+            let how = match (tried(Role::StopLoss), tried(Role::Close)) {
+                (true, _) => Outcome::StopLoss,
+                (false, true) => Outcome::ClosedByOwner,
+                (false, false) => Outcome::TakeProfit,
+            };
+            self.close(how, "Everything was sold before the deal could be cancelled.");
+            return;
+        }
+        self.deal.phase = Phase::Closed { at: self.market.now, how: Outcome::Cancelled };
+        self.tell("deal_closed", format!("The deal was cancelled; {held} is kept."));
     }
 
     /// Ends the deal; what could not be sold is reported as dust.

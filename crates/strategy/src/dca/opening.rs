@@ -27,20 +27,14 @@ impl Draft<'_> {
             self.deal.phase = Phase::Open;
         } else if self.deal.wish == OwnerWish::Close {
             self.close(Outcome::Cancelled, "The deal ended before anything was bought.");
-        } else if let Some(key) = self.absent.iter().find(|key| key.slot == BASE).copied() {
-            self.place_base_again(key.revision);
+        } else if self.absent.iter().any(|key| key.slot == BASE) && !self.halted() {
+            // The same order under the next attempt: size and price stay what funds were reserved for.
+            if let Some(order) = self.base_order() {
+                self.place(order);
+            }
         } else {
             self.close(Outcome::Failed, "The base order could not be placed; nothing was bought.");
         }
-    }
-
-    /// The same order under the next attempt: size and price stay what funds were reserved for.
-    fn place_base_again(&mut self, _revision: u32) {
-        if self.halted() {
-            return;
-        }
-        let Some(order) = self.base_order() else { return };
-        self.place(order);
     }
 
     pub(super) fn base_order(&self) -> Option<Intended> {
