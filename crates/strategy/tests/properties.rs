@@ -169,12 +169,13 @@ fn view<'a>(candles: &'a [Candle], last: &Candle) -> MarketView<'a> {
 }
 
 fn candles() -> impl Strategy<Value = Vec<Candle>> {
-    prop::collection::vec((-150_i64..150, 0_i64..120, 0_i64..120), 10..120).prop_map(|moves| {
+    prop::collection::vec((-150_i64..150, 0_i64..120, 0_i64..120, -30_i64..30), 10..120).prop_map(|moves| {
         let cents = |value: i64| Price::admit(Decimal::new(value.max(100), 2)).unwrap();
         let mut close = 10_000_i64;
-        let candle = |(index, (change, up, down)): (usize, (i64, i64, i64))| {
-            let open = close;
-            close = (close + close * change / 10_000).max(200);
+        let candle = |(index, (change, up, down, gap)): (usize, (i64, i64, i64, i64))| {
+            // Markets jump between candles: a price may be left without being traded again.
+            let open = (close + if gap.abs() > 15 { gap * 2 } else { 0 }).max(200);
+            close = (open + open * change / 10_000).max(200);
             let open_time = MarketTime::START.plus_seconds(60 * (index as u64 + 1));
             Candle {
                 open_time,
