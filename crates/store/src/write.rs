@@ -42,6 +42,9 @@ impl Write {
     #[must_use]
     pub fn value(mut self, name: &str, value: AttributeValue) -> Self { self.values.insert(name.to_owned(), value); self }
 
+    /// The whole item, when this is a put.
+    pub fn row(&self) -> Option<&Row> { match &self.kind { Kind::Put(row) => Some(row), Kind::Update(_) | Kind::Delete | Kind::Check => None } }
+
     fn names(&self) -> Option<HashMap<String, String>> {
         let update = if let Kind::Update(expression) = self.kind { expression } else { "" };
         let names: HashMap<_, _> = [update, self.condition.unwrap_or("")].iter().flat_map(|text| aliases(text)).collect();

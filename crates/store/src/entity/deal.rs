@@ -2,9 +2,9 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | trading | `BOT#<bot>` | `DEAL#<deal>` | `deal` S (JSON of `strategy::deal::Deal`); `phase` S `open`, `closed`; `version` N (raised by the trader); `orders_version` N (raised by the signer with every recorded answer); `run`, `epoch` N; `user`, `connection` S; `started_at` N (market ms); `user_key` S and `closed_at` N for lists |
+//! | trading | `BOT#<bot>` | `DEAL#<deal>` | `deal` S (JSON of `strategy::deal::Deal`); `phase` S `open`, `closed`; `version` N (raised by the trader); `orders_version` N (raised by the signer with every recorded answer); `run`, `epoch` N; `user`, `connection` S; `started_at` N (market ms); `user_key` S and `closed_at` N for lists; while open: `intent_key` S = `OPEN_DEAL`, `intent_ms` N (wall ms: when the sweep last asked about its orders) |
 
-use account::{ConnectionId, Epoch, UserId};
+use account::{ConnectionId, Epoch, UserId, WallTime};
 use strategy::deal::{Deal, Phase};
 use strategy::id::{BotId, DealId};
 
@@ -27,7 +27,12 @@ pub struct StoredDeal {
     pub run: u64,
     /// The trade epoch under which it was started.
     pub epoch: Epoch,
+    /// When the sweep last asked the exchange about the orders; a sparse mark by which it finds open deals hourly.
+    pub reconciled_at: WallTime,
 }
+
+/// The mark of open deals in the index of open intents.
+pub const OPEN_MARK: &str = "OPEN_DEAL";
 
 impl StoredDeal {
     /// As stored.
@@ -37,7 +42,8 @@ impl StoredDeal {
             .with("phase", s(if closed_at.is_some() { "closed" } else { "open" })).with("version", n(self.version))
             .with("orders_version", n(self.orders_version)).with("run", n(self.run)).with("epoch", n(self.epoch.value()))
             .with("user", s(self.user)).with("connection", s(self.connection)).with("started_at", n(self.deal.started_at.ms()))
-            .with("user_key", s(format!("USER#{}", self.user))).with_some("closed_at", closed_at))
+            .with("user_key", s(format!("USER#{}", self.user))).with_some("intent_key", closed_at.is_none().then(|| s(OPEN_MARK))).with_some("intent_ms", closed_at.is_none().then(|| n(self.reconciled_at.ms())))
+            .with_some("closed_at", closed_at))
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -46,6 +52,7 @@ impl StoredDeal {
         Ok(Self {
             bot, user: row.parse("user")?, connection: row.parse("connection")?, deal: row.json("deal")?, version: row.number("version")?,
             orders_version: row.number("orders_version")?, run: row.number("run")?, epoch: Epoch::from_stored(row.number("epoch")?),
+            reconciled_at: WallTime::from_ms(row.number_if("intent_ms")?.unwrap_or(0)),
         })
     }
 }

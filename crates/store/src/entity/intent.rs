@@ -14,7 +14,8 @@ use strategy::market::Pair;
 use strategy::order::PlannedOrder;
 
 use crate::attribute::{Row, json, n, s, truth};
-use crate::{Key, StoreError};
+use crate::write::Write;
+use crate::{Key, StoreError, Table};
 
 /// Where a PLACE intent is.
 pub fn place_key(bot: BotId, order: &ClientOrderId) -> Key { Key::new(super::bot::partition(bot), format!("INTENT#{order}")) }
@@ -104,6 +105,10 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// The write that proposes it, unless there is one of its name (P3).
+    pub fn write_if_absent(&self) -> Result<Write, StoreError> {
+        Ok(Write::put(Table::Trading, self.key.clone(), self.to_row()?).when("attribute_not_exists(pk)"))
+    }
     /// As stored when proposed.
     pub fn to_row(&self) -> Result<Row, StoreError> {
         let (what, order, subject, entry, number) = match &self.ask {

@@ -1,6 +1,8 @@
 //! What is stored, one file per noun: key layout, item type, reading and writing it.
 
+pub mod activity;
 pub mod bot;
+pub mod funds;
 pub mod connection;
 pub mod deal;
 pub mod intent;
@@ -16,3 +18,5 @@ pub mod audit;
 pub mod budget;
 pub mod credential;
 pub mod recovery_code;
+pub mod challenge;
+pub mod verification;

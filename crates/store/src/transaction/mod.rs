@@ -23,3 +23,6 @@ pub mod end_session;
 pub mod abandon_secret;
 pub mod attach_connection;
 pub mod open_ledger;
+pub mod record_outcome;
+pub mod close_intent;
+pub mod record_query;
