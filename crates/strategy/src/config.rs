@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::{Amount, Factor, Percent};
 
-mod form;
+pub mod form;
+mod parse;
+
 pub use form::{BotForm, BotSettings, DcaForm, StartWhen};
 
 /// The kinds of bot. Each kind decides in its own file.

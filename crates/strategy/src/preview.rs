@@ -151,16 +151,21 @@ fn stop_trigger(config: &DcaConfig, rules: SymbolRules, reference: Price, positi
     formula::stop_trigger(from, stop.pct, rules.tick)
 }
 
-/// Buys downwards until the stop is above the next order, then sells at the trigger.
-fn worst_case_loss(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> Amount {
+/// Buys downwards until the stop is above the next order: what is bought then, and how many orders lie below it.
+fn bought_before_stop(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> (Filled, usize) {
     let mut bought = plan.base_filled;
-    for rung in &plan.rungs {
+    for (index, rung) in plan.rungs.iter().enumerate() {
         let position = Position::over(bought, Filled::ZERO, fees.taker);
         if stop_trigger(config, rules, plan.reference, position).is_some_and(|trigger| trigger >= rung.price) {
-            break;
+            return (bought, plan.rungs.len() - index);
         }
         bought = bought.plus(planned_rung(rung, fees));
     }
+    (bought, 0)
+}
+
+fn worst_case_loss(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> Amount {
+    let (bought, _) = bought_before_stop(config, rules, fees, plan);
     let position = Position::over(bought, Filled::ZERO, fees.taker);
     match stop_trigger(config, rules, plan.reference, position) {
         Some(trigger) => {
@@ -218,7 +223,7 @@ fn warnings(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> 
     if config.stop_loss.is_none() {
         warn("no_stop_loss", format!("Without a stop the whole {} can be lost.", plan.funds));
     } else {
-        let beyond = unreachable_orders(config, rules, fees, plan);
+        let (_, beyond) = bought_before_stop(config, rules, fees, plan);
         if beyond > 0 {
             warn(
                 "orders_below_stop_loss",
@@ -242,23 +247,11 @@ fn averaging_below_minimum(config: &DcaConfig, rules: SymbolRules, plan: &Plan) 
     });
     let needed = needed.max()?.round_dp_with_strategy(8, RoundingStrategy::ToPositiveInfinity).normalize();
     Some(format!(
-        "{count} averaging orders would be worth less than the exchange's minimum of {}, first number {} with {}; set averaging.amount to at least {needed}.",
+        "Averaging orders worth less than the exchange's minimum of {}: {count}, the first is number {} with {}; set averaging.amount to at least {needed}.",
         rules.notional_min,
         first.level(),
         first.value()
     ))
-}
-
-fn unreachable_orders(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> usize {
-    let mut bought = plan.base_filled;
-    for (index, rung) in plan.rungs.iter().enumerate() {
-        let position = Position::over(bought, Filled::ZERO, fees.taker);
-        if stop_trigger(config, rules, plan.reference, position).is_some_and(|trigger| trigger >= rung.price) {
-            return plan.rungs.len() - index;
-        }
-        bought = bought.plus(planned_rung(rung, fees));
-    }
-    0
 }
 
 fn cadence(config: &DcaConfig) -> Vec<Cadence> {

@@ -70,8 +70,8 @@ fn orders_under_the_minimum_are_named_with_the_amount_that_would_do() {
     assert!(!report.can_start());
     assert_eq!(codes(&report), ["below_minimum", "below_minimum", "take_profit_below_minimum", "no_stop_loss"]);
     assert!(report.warnings[0].detail.contains("base_order.amount to at least 5"), "{:?}", report.warnings[0]);
-    // Order 2 needs 0.052 at 98.09, which is 5.10068; it is half of the first.
-    assert!(report.warnings[1].detail.contains("at least 10.20"), "{:?}", report.warnings[1]);
+    // Order 2 needs 0.051 at 98.09, which is 5.00259; its size is half of the first.
+    assert!(report.warnings[1].detail.contains("at least 10.00518"), "{:?}", report.warnings[1]);
 }
 
 #[test]
