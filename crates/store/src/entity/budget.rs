@@ -3,7 +3,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `FACTOR`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
+//! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `FACTOR`, `STEP_UP`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
 
 use account::WallTime;
 use account::email::EmailAddress;
@@ -22,12 +22,25 @@ pub enum Whose { User(UserId), UnknownAddress(EmailAddress) }
 
 /// Which budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind { Login, Factor, ResetFactor, ResetMail, VerifyMail }
+pub enum Kind {
+    /// Passwords at the login.
+    Login,
+    /// Second factors at the login and at step-ups.
+    Factor,
+    /// Passwords at step-ups: apart from the login, so that a stranger's guesses do not slow a signed-in owner down (RL-1).
+    StepUp,
+    /// Second factors in the reset flow.
+    ResetFactor,
+    /// Mails with reset links.
+    ResetMail,
+    /// Mails with verification links.
+    VerifyMail,
+}
 
 impl Kind {
     const fn as_str(self) -> &'static str {
         match self {
-            Kind::Login => "LOGIN", Kind::Factor => "FACTOR", Kind::ResetFactor => "RESET_FACTOR", Kind::ResetMail => "RESET_MAIL",
+            Kind::Login => "LOGIN", Kind::Factor => "FACTOR", Kind::StepUp => "STEP_UP", Kind::ResetFactor => "RESET_FACTOR", Kind::ResetMail => "RESET_MAIL",
             Kind::VerifyMail => "VERIFY_MAIL",
         }
     }

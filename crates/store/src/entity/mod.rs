@@ -1,6 +1,7 @@
 //! What is stored, one file per noun: key layout, item type, reading and writing it.
 
 pub mod activity;
+pub mod address;
 pub mod bot;
 pub mod funds;
 pub mod connection;

@@ -5,7 +5,8 @@
 //! | identity | `USER#<user>` | `STATE` | `cred_version`, `session_gen`, `trade_epoch`, `conn_set_version` N; `trading_state` S `ACTIVE`, `COOLING`, `HELD`; `cooling_until`, `held_at`, `fencing_until`, `frozen_until` N (wall ms, 0 when unset); `frozen_why` S `no`, `until`, `new_factor`, `administrator`; `email_verified`, `has_factor` BOOL |
 
 use account::epoch::ConnectionSetVersion;
-use account::trading_state::{Frozen, HeldReason, TradingState};
+pub use account::trading_state::TradingState;
+use account::trading_state::{Frozen, HeldReason};
 use account::{CredentialVersion, Epoch, SessionGeneration, UserId, WallTime};
 
 use crate::attribute::{Row, n, s, truth};

@@ -1,0 +1,106 @@
+//! Answers a login challenge: charged before it is evaluated, and with one effect in one transaction.
+//!
+//! `charge_challenge` writes: the factor budget (at the version read), the challenge's attempts (as read). Of many answers at
+//! once one is evaluated (TP-9, RL-3).
+//! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, both budgets cleared, an
+//! audit row; for a recovery code the generation raised, entries frozen and a notice (RC-5). Checks: credential version and
+//! generation as read.
+
+use std::net::IpAddr;
+
+use account::budget::{ChallengeAttempts, FactorBudget, LoginBudget};
+use account::id::JobId;
+use account::security_event::SecurityEvent;
+use account::token::TokenHash;
+use account::{SessionGeneration, UserId, WallTime};
+use ulid::Ulid;
+
+use crate::attribute::{n, s};
+use crate::entity::budget::{Kind, Stored, Whose, budget_write};
+use crate::entity::job::{Mail, put_mail};
+use crate::entity::session::Session;
+use crate::entity::user::{User, frozen_why};
+use crate::entity::{audit, budget, challenge, user};
+use crate::transaction::spend_factor::Factor;
+use crate::transaction::start_session::{StartRefused, same_user, settled};
+use crate::write::{TransactFailed, Write};
+use crate::{Store, StoreError, Table};
+
+/// A matched answer.
+#[derive(Debug)]
+pub struct Answered<'a> {
+    pub user: &'a User,
+    pub challenge: &'a TokenHash,
+    pub attempts: ChallengeAttempts,
+    pub factor: &'a Factor,
+    /// Version of the factor budget after it was charged.
+    pub factor_budget_version: u64,
+    pub session: &'a Session,
+    pub token: &'a TokenHash,
+    /// RC-5: the notice that a recovery code was used.
+    pub notice: Option<(JobId, &'a Mail)>,
+    pub id: Ulid,
+    pub source: Option<IpAddr>,
+    pub now: WallTime,
+}
+
+const COUNT: &str = "SET #attempts = :next";
+const AS_READ: &str = "attribute_exists(pk) AND #attempts = :attempts";
+const RECOVERED: &str = "SET #session_gen = :next, #frozen_until = :frozen_until, #frozen_why = :frozen_why";
+const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
+const CLEAR: &str = "SET #state = :state, #version = #version + :one";
+
+impl Store {
+    /// Charges one attempt; `false` when another answer was charged first: then this one is not evaluated.
+    pub async fn charge_challenge(
+        &self, user: UserId, hash: &TokenHash, before: ChallengeAttempts, charged: (FactorBudget, ChallengeAttempts), version: u64, id: Ulid, now: WallTime,
+    ) -> Result<bool, StoreError> {
+        let writes = [
+            budget_write(&Whose::User(user), Kind::Factor, &charged.0, version, now)?,
+            Write::update(Table::Identity, challenge::key(hash), COUNT).when(AS_READ).value(":attempts", n(before.0)).value(":next", n(charged.1.0)),
+        ];
+        match self.transact(&id.to_string(), &writes).await {
+            Ok(()) => Ok(true),
+            Err(TransactFailed::Cancelled(_)) => Ok(false),
+            Err(TransactFailed::Store(error)) => Err(error),
+        }
+    }
+    /// Takes a charge back after a fault of ours (RF-31). Lost races are left: they only make us stricter.
+    pub async fn refund_factor(&self, user: UserId, charged: &Stored<FactorBudget>, now: WallTime) -> Result<(), StoreError> {
+        self.write_budget(&Whose::User(user), Kind::Factor, &charged.state.refunded(now), charged.version, now).await.map(|_| ())
+    }
+
+    /// Spends challenge and factor and starts the session.
+    pub async fn answer_challenge(&self, answered: &Answered<'_>) -> Result<(), StartRefused> {
+        let Answered { user, challenge, attempts, factor, factor_budget_version, session, token, notice, id, source, now } = answered;
+        let whose = Whose::User(user.id);
+        let as_user = match factor {
+            Factor::Totp(_) => same_user(user),
+            Factor::RecoveryCode(_) => {
+                let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, *now);
+                Write::update(Table::Identity, user::key(user.id), RECOVERED).when(SAME)
+                    .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+                    .value(":next", n(self::generation_after(user, factor).value()))
+                    .value(":frozen_until", n(frozen.frozen_until().ms())).value(":frozen_why", s(frozen_why(frozen)))
+            }
+        };
+        let mut writes = vec![
+            as_user,
+            Write::delete(Table::Identity, challenge::key(challenge)).when(AS_READ).value(":attempts", n(attempts.0)),
+            budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now).map_err(StartRefused::Store)?,
+            // Strangers may be charging the login budget at this moment; all factors were shown, so it is cleared regardless.
+            Write::update(Table::Identity, budget::key(&whose, Kind::Login), CLEAR).when("attribute_exists(pk)")
+                .value(":state", crate::attribute::json(&LoginBudget::FRESH).map_err(StartRefused::Store)?).value(":one", n(1)),
+            audit::put(user.id, *id, "signed_in", Some(factor.name()), *source, *now),
+        ];
+        writes.extend(factor.writes(user.id, *now));
+        writes.extend(session.writes(token));
+        if let Some((job, mail)) = notice { writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?); }
+        settled(self.transact(&id.to_string(), &writes).await)
+    }
+}
+
+/// The generation under which the new session lives: a recovery code ends all others (RC-5).
+pub const fn generation_after(user: &User, factor: &Factor) -> SessionGeneration {
+    match factor { Factor::Totp(_) => user.session_gen, Factor::RecoveryCode(_) => user.session_gen.next() }
+}

@@ -1,0 +1,65 @@
+//! Issues a step-up proof: charged first, then the factor is spent in the transaction that stores the proof (ST-1, TP-5).
+//!
+//! writes: proof, factor, budgets cleared, audit row. checks: credential version and generation as read.
+
+use account::budget::{FactorBudget, LoginBudget};
+use account::token::TokenHash;
+use account::{UserId, WallTime};
+use ulid::Ulid;
+
+use crate::entity::budget::{Kind, Whose, budget_write};
+use crate::entity::proof::{self, Proof};
+use crate::entity::user::User;
+use crate::entity::audit;
+use crate::transaction::spend_factor::Factor;
+use crate::transaction::start_session::{StartRefused, same_user, settled};
+use crate::write::{TransactFailed, Write};
+use crate::{Store, StoreError, Table};
+
+/// What is charged before anything is evaluated, with the versions read.
+#[derive(Debug)]
+pub struct Charge { pub password: (LoginBudget, u64), pub factor: Option<(FactorBudget, u64)> }
+
+impl Charge {
+    fn writes(&self, user: UserId, raise: u64, password: &LoginBudget, factor: &FactorBudget, now: WallTime) -> Result<Vec<Write>, StoreError> {
+        let whose = Whose::User(user);
+        let mut writes = vec![budget_write(&whose, Kind::StepUp, password, self.password.1 + raise, now)?];
+        if let Some((_, version)) = &self.factor { writes.push(budget_write(&whose, Kind::Factor, factor, version + raise, now)?); }
+        Ok(writes)
+    }
+}
+
+impl Store {
+    /// Charges the budgets; `false` when another step-up was charged first.
+    pub async fn charge_step_up(&self, user: UserId, charge: &Charge, id: Ulid, now: WallTime) -> Result<bool, StoreError> {
+        let factor = charge.factor.as_ref().map_or(FactorBudget::FRESH, |(state, _)| *state);
+        let writes = charge.writes(user, 0, &charge.password.0, &factor, now)?;
+        match self.transact(&id.to_string(), &writes).await {
+            Ok(()) => Ok(true),
+            Err(TransactFailed::Cancelled(_)) => Ok(false),
+            Err(TransactFailed::Store(error)) => Err(error),
+        }
+    }
+    /// Takes the charge back after a fault of ours (RF-31).
+    pub async fn refund_step_up(&self, user: UserId, charge: &Charge, id: Ulid, now: WallTime) -> Result<(), StoreError> {
+        let factor = charge.factor.as_ref().map_or(FactorBudget::FRESH, |(state, _)| state.refunded(now));
+        let writes = charge.writes(user, 1, &charge.password.0.refunded(now), &factor, now)?;
+        match self.transact(&id.to_string(), &writes).await {
+            Ok(()) | Err(TransactFailed::Cancelled(_)) => Ok(()),
+            Err(TransactFailed::Store(error)) => Err(error),
+        }
+    }
+    /// Stores the proof and spends what it was earned with.
+    pub async fn issue_step_up(
+        &self, user: &User, charge: &Charge, factor: Option<&Factor>, proof: (&Proof, &TokenHash), id: Ulid, now: WallTime,
+    ) -> Result<(), StartRefused> {
+        let mut writes = vec![
+            same_user(user),
+            Write::put(Table::Identity, proof::key(proof.1), proof.0.to_row(proof.1)).when("attribute_not_exists(pk)"),
+            audit::put(user.id, id, "step_up_given", factor.map(Factor::name), None, now),
+        ];
+        writes.extend(charge.writes(user.id, 1, &LoginBudget::FRESH, &FactorBudget::FRESH, now).map_err(StartRefused::Store)?);
+        if let Some(factor) = factor { writes.extend(factor.writes(user.id, now)); }
+        settled(self.transact(&id.to_string(), &writes).await)
+    }
+}

@@ -1,0 +1,85 @@
+//! Creates an account, and sends verification mails.
+//!
+//! `sign_up` writes: the address (if nobody has it), the user's state, the credentials, a verification token with its
+//! pointer, the mail, the mail budget, an audit row. `send_notice` writes a mail and the budget alone: what a known address
+//! costs (SU-1: one transaction either way).
+
+use account::UserId;
+use account::budget::AllowanceUsed;
+use account::email::EmailAddress;
+use account::id::JobId;
+use account::password_hash::PasswordHash;
+use account::token::TokenHash;
+use account::{CredentialVersion, WallTime};
+use ulid::Ulid;
+
+use crate::attribute::{Row, s};
+use crate::entity::budget::{Kind, Stored, Whose, budget_write};
+use crate::entity::job::{Mail, put_mail};
+use crate::entity::user::{self, User};
+use crate::entity::{address, audit, credential, verification};
+use crate::write::{TransactFailed, Write};
+use crate::{Store, StoreError, Table};
+
+/// What a new account is made of.
+#[derive(Debug)]
+pub struct SignUp<'a> {
+    pub user: UserId,
+    pub email: &'a EmailAddress,
+    pub hash: &'a PasswordHash,
+    pub token: &'a TokenHash,
+    pub job: JobId,
+    pub mail: &'a Mail,
+    /// Names the transaction and its audit row.
+    pub id: Ulid,
+    pub budget: (AllowanceUsed, u64),
+    pub now: WallTime,
+}
+
+/// Why no account was made.
+#[derive(Debug)]
+pub enum SignUpRefused { AddressTaken, Busy, Store(StoreError) }
+
+#[derive(Clone, Copy)]
+enum Item { Email }
+
+impl Store {
+    /// Creates the account, or finds that the address is taken; nothing in between.
+    pub async fn sign_up(&self, sign_up: SignUp<'_>) -> Result<(), SignUpRefused> {
+        let SignUp { user, email, hash, token, job, mail, id, budget, now } = sign_up;
+        let claim = Row::keyed(&credential::email_key(email)).with("user", s(user));
+        let new = "attribute_not_exists(pk)";
+        let mut writes = vec![
+            Write::put(Table::Identity, credential::email_key(email), claim).when(new),
+            Write::put(Table::Identity, user::key(user), User::new(user).to_row()).when(new),
+            Write::put(Table::Identity, credential::key(user), credential::Credential::to_new_row(user, email, hash)).when(new),
+        ];
+        writes.extend(verification::puts(user, CredentialVersion::FIRST, token, now));
+        writes.push(address::put(user, email));
+        writes.push(put_mail(job, Some(user), mail, now).map_err(SignUpRefused::Store)?);
+        writes.push(budget_write(&Whose::UnknownAddress(email.clone()), Kind::VerifyMail, &budget.0, budget.1, now).map_err(SignUpRefused::Store)?);
+        writes.push(audit::put(user, id, "signed_up", None, None, now));
+        match self.transact(&id.to_string(), &writes).await {
+            Ok(()) => Ok(()),
+            Err(TransactFailed::Cancelled(cancelled)) if cancelled.failed_at(Item::Email as usize) => Err(SignUpRefused::AddressTaken),
+            Err(TransactFailed::Cancelled(_)) => Err(SignUpRefused::Busy),
+            Err(TransactFailed::Store(error)) => Err(SignUpRefused::Store(error)),
+        }
+    }
+
+    /// Writes a mail (perhaps one that says nothing), a token that goes with it, and the budget it is charged to. `false`
+    /// when the budget moved in the meantime: then nothing was written.
+    pub async fn send_verification(
+        &self, whose: &Whose, token: Option<(UserId, CredentialVersion, &TokenHash)>, job: JobId, mail: &Mail, budget: Option<&Stored<AllowanceUsed>>, now: WallTime,
+    ) -> Result<bool, StoreError> {
+        let user = match whose { Whose::User(user) => Some(*user), Whose::UnknownAddress(_) => None };
+        let mut writes = vec![put_mail(job, user, mail, now)?];
+        if let Some(budget) = budget { writes.push(budget_write(whose, Kind::VerifyMail, &budget.state, budget.version, now)?); }
+        if let Some((user, cred_version, hash)) = token { writes.extend(verification::puts(user, cred_version, hash, now)); }
+        match self.transact(job.to_string().trim_start_matches(JobId::PREFIX), &writes).await {
+            Ok(()) => Ok(true),
+            Err(TransactFailed::Cancelled(_)) => Ok(false),
+            Err(TransactFailed::Store(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a right password leads to: a session, or a challenge when a second factor is on (LG-2).
+//!
+//! `start_session` writes: session and its list entry, the login budget cleared, an audit row, perhaps a new hash;
+//! checks: credential version and session generation as read (RF-17: a reset in between leaves no session).
+//! `put_challenge` writes: the challenge, an audit row, perhaps a new hash; checks the credential version. The budget stays
+//! charged until all factors are shown.
+
+use account::WallTime;
+use account::budget::LoginBudget;
+use account::password_hash::PasswordHash;
+use account::token::TokenHash;
+use std::net::IpAddr;
+use ulid::Ulid;
+
+use crate::attribute::{n, s};
+use crate::entity::budget::{Kind, Whose, budget_write};
+use crate::entity::session::Session;
+use crate::entity::user::User;
+use crate::entity::{audit, challenge, credential, user};
+use crate::write::{TransactFailed, Write};
+use crate::{Store, StoreError, Table};
+
+/// Why no session or challenge came to be.
+#[derive(Debug)]
+pub enum StartRefused { /** Password, factors or generation changed, or the budget moved. */ ChangedMeanwhile, Busy, Store(StoreError) }
+
+/// What both outcomes share.
+#[derive(Debug)]
+pub struct RightPassword<'a> {
+    pub user: &'a User,
+    /// PW-2: the hash to store when the parameters changed.
+    pub rehashed: Option<&'a PasswordHash>,
+    /// Version of the login budget after it was charged.
+    pub budget_version: u64,
+    pub id: Ulid,
+    pub source: Option<IpAddr>,
+    pub now: WallTime,
+}
+
+const REHASH: &str = "SET #hash = :hash, #pepper = :pepper";
+const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
+
+pub(crate) fn same_user(user: &User) -> Write {
+    Write::check(Table::Identity, user::key(user.id)).when(SAME)
+        .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+}
+pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(TransactFailed::Cancelled(cancelled)) if cancelled.first_failed_condition().is_some() => Err(StartRefused::ChangedMeanwhile),
+        Err(TransactFailed::Cancelled(_)) => Err(StartRefused::Busy),
+        Err(TransactFailed::Store(error)) => Err(StartRefused::Store(error)),
+    }
+}
+
+impl RightPassword<'_> {
+    fn rehash(&self) -> Option<Write> {
+        let hash = self.rehashed?;
+        Some(Write::update(Table::Identity, credential::key(self.user.id), REHASH).when("attribute_exists(pk)")
+            .value(":hash", s(hash.as_phc())).value(":pepper", s(hash.pepper().as_str())))
+    }
+}
+
+impl Store {
+    /// Starts a session for an account without a second factor.
+    pub async fn start_session(&self, right: &RightPassword<'_>, session: &Session, hash: &TokenHash) -> Result<(), StartRefused> {
+        let mut writes = vec![same_user(right.user)];
+        writes.extend(session.writes(hash));
+        writes.push(budget_write(&Whose::User(right.user.id), Kind::Login, &LoginBudget::FRESH, right.budget_version, right.now).map_err(StartRefused::Store)?);
+        writes.push(audit::put(right.user.id, right.id, "signed_in", Some("password"), right.source, right.now));
+        writes.extend(right.rehash());
+        settled(self.transact(&right.id.to_string(), &writes).await)
+    }
+
+    /// Stores a challenge for an account with a second factor.
+    pub async fn put_challenge(&self, right: &RightPassword<'_>, hash: &TokenHash, expires_at: WallTime) -> Result<(), StartRefused> {
+        let mut writes = vec![same_user(right.user), challenge::put(hash, right.user.id, right.user.cred_version, expires_at)];
+        writes.push(audit::put(right.user.id, right.id, "password_accepted", Some("password"), right.source, right.now));
+        writes.extend(right.rehash());
+        settled(self.transact(&right.id.to_string(), &writes).await)
+    }
+}

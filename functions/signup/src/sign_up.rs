@@ -1,0 +1,92 @@
+//! `POST /v1/signup`: creates an account, or mails the owner of the address that there already is one.
+//!
+//! One answer and the same operations either way (SU-1): address read, budget read, pepper, Argon2id, one transaction.
+
+use std::sync::Arc;
+
+use account::budget::{AllowanceUsed, RESET_MAILS};
+use account::email::EmailAddress;
+use account::id::JobId;
+use account::password::{Password, Weakness, check_policy};
+use account::password_hash::{HashPolicy, UserSalt, hash};
+use account::token::{Purpose, new_token};
+use account::UserId;
+use api::problem::Fault;
+use api::{Answer, Problem, Request};
+use identity_key::KeyFailed;
+use serde::Deserialize;
+use store::entity::budget::{Kind, Stored, Whose};
+use store::entity::job::{Mail, Notice};
+use store::transaction::sign_up::{SignUp, SignUpRefused};
+
+use crate::Deps;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form { email: String, password: Password }
+
+/// Creates the account.
+pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let Form { email, password } = request.json()?;
+    let email = address(&email)?;
+    check_policy(&password, &email).map_err(too_weak)?;
+    let now = deps.host.clock.now();
+    let owner = deps.store.find_user_by_email(&email).await?;
+    let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
+    let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
+    let salt = UserSalt::new(deps.host.entropy.bytes());
+    let policy = HashPolicy { parameters: deps.parameters, pepper: deps.key.pepper_id().clone() };
+    let peppered = deps.key.pepper_new(&password, &salt).await.map_err(key_failed)?;
+    let hashed = hash(&peppered, &salt, &policy).map_err(|e| Problem::unavailable().logged(e))?;
+    if owner.is_none() {
+        let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
+        // EXPOSE: the mail is how the token reaches its owner.
+        let text = token.text.expose(String::clone);
+        let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: text } };
+        // A new address always gets its first mail; the budget counts it.
+        let used = RESET_MAILS.admit(budget.state, now).unwrap_or(budget.state);
+        let done = deps.store.sign_up(SignUp {
+            user: UserId::new(deps.host.entropy.ulid(now)), email: &email, hash: &hashed, token: &token.hash,
+            job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail, id: deps.host.entropy.ulid(now), budget: (used, budget.version), now,
+        }).await;
+        match done {
+            // Taken by a sign-up at the same moment: its owner's mail is under way, and that is all there is to say.
+            Ok(()) | Err(SignUpRefused::AddressTaken) => Ok(Answer::accepted()),
+            Err(SignUpRefused::Busy) => Err(Problem::try_again()),
+            Err(SignUpRefused::Store(error)) => Err(error.into()),
+        }
+    } else {
+        notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await
+    }
+}
+
+/// Mails within the budget; beyond it writes a job that sends nothing, so that both cost the same.
+pub(crate) async fn notify(
+    deps: &Deps, whose: &Whose, email: &EmailAddress, notice: Notice, budget: &Stored<AllowanceUsed>, now: account::WallTime,
+) -> Result<Answer, Problem> {
+    let (notice, charged) = match RESET_MAILS.admit(budget.state, now) {
+        Ok(used) => (notice, Stored { state: used, version: budget.version }),
+        Err(_wait) => (Notice::Nothing, budget.clone()),
+    };
+    let mail = Mail { to: email.to_string(), notice };
+    // Losing the race for the budget means that another mail is under way.
+    let _sent = deps.store.send_verification(whose, None, JobId::new(deps.host.entropy.ulid(now)), &mail, Some(&charged), now).await?;
+    Ok(Answer::accepted())
+}
+
+/// SU-5: exactly one plain address.
+pub(crate) fn address(text: &str) -> Result<EmailAddress, Problem> {
+    EmailAddress::parse(text).map_err(|error| {
+        Problem::invalid_fields().with_faults(vec![Fault { pointer: "/email".into(), code: "not_an_address".into(), detail: error.to_string() }])
+    })
+}
+fn too_weak(weakness: Weakness) -> Problem {
+    let fault = Fault { pointer: "/password".into(), code: weakness.code().into(), detail: weakness.to_string() };
+    Problem::password_too_weak().with_faults(vec![fault])
+}
+fn key_failed(failed: KeyFailed) -> Problem {
+    match failed {
+        KeyFailed::PasswordTooLong => too_weak(Weakness::TooLong),
+        KeyFailed::Unavailable(_) | KeyFailed::SealBroken => Problem::unavailable().logged(failed),
+    }
+}

@@ -1,0 +1,30 @@
+//! `POST /v1/signup/verify`: consumes a mailed token. Opening the link changes nothing; this POST does (EV-3).
+
+use std::sync::Arc;
+
+use account::Secret;
+use account::token::{Purpose, TokenHash};
+use api::{Answer, Problem, Request};
+use serde::Deserialize;
+use store::transaction::verify_email::VerifyRefused;
+
+use crate::Deps;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form { token: Secret<String> }
+
+/// Marks the address verified.
+pub async fn verify_email(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let Form { token } = request.json()?;
+    // EXPOSE: only its hash is looked up.
+    let hash = token.expose(|text| TokenHash::of(Purpose::EmailVerification, text));
+    let now = deps.host.clock.now();
+    let claim = deps.store.find_verification(&hash).await?.ok_or_else(Problem::verification_refused)?;
+    match deps.store.verify_email(&claim, &hash, deps.host.entropy.ulid(now), now).await {
+        Ok(()) => Ok(Answer::nothing()),
+        Err(VerifyRefused::TokenDead) => Err(Problem::verification_refused()),
+        Err(VerifyRefused::Busy) => Err(Problem::try_again().retry_after(1)),
+        Err(VerifyRefused::Store(error)) => Err(error.into()),
+    }
+}
