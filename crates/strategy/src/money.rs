@@ -239,3 +239,45 @@ fn ticks(value: Decimal, tick: Decimal, how: RoundingStrategy) -> i64 {
     use rust_decimal::prelude::ToPrimitive;
     value.checked_div(tick).and_then(|t| t.round_dp_with_strategy(0, how).to_i64()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<&str, NotMoney>) {
+        let found = Quantity::parse(text).map(|quantity| quantity.to_string());
+        assert_eq!(found, expected.map(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn only_plain_decimals_within_bounds_come_in() {
+        check("12.50", Ok("12.5"));
+        check("0", Ok("0"));
+        check("1000000000000", Ok("1000000000000"));
+        check("1000000000000.000000000000000001", Err(NotMoney::TooLarge));
+        check("0.0000000000000000001", Err(NotMoney::TooFine));
+        check("-1", Err(NotMoney::Negative));
+        for text in ["", "-", ".5", "5.", "1e3", " 1", "1 ", "+1", "1,5", "NaN", "0x1", "1.2.3", "١"] {
+            check(text, Err(NotMoney::NotADecimal));
+        }
+        assert_eq!(Price::parse("0"), Err(NotMoney::NotPositive));
+        assert_eq!(Lot::parse("-1"), Err(NotMoney::NotPositive));
+        assert!(Amount::parse("-1").is_ok());
+    }
+
+    #[test]
+    fn computed_values_survive_the_store_with_all_their_digits() {
+        let third = Amount::parse("100").unwrap().per(Quantity::parse("3").unwrap()).unwrap();
+        let text = serde_json::to_string(&third).unwrap();
+        assert_eq!(serde_json::from_str::<Price>(&text).unwrap(), third);
+        assert!(serde_json::from_str::<Price>("1.5").is_err(), "a JSON number is no money");
+    }
+
+    #[test]
+    fn less_than_nothing_is_nothing() {
+        let (one, two) = (Quantity::parse("1").unwrap(), Quantity::parse("2").unwrap());
+        assert_eq!(one.less(two), Quantity::ZERO);
+        assert_eq!(Amount::ZERO.per(Quantity::ZERO), None);
+        assert_eq!(Price::parse("0.004").unwrap().floor_to_tick(Tick::parse("0.01").unwrap()), None);
+    }
+}

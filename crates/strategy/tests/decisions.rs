@@ -1,5 +1,7 @@
 //! Single decisions, told as sentences: what an order's end means, what waits for what, and what is never done.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what went wrong by failing")]
+
 use rust_decimal::Decimal;
 use strategy::config::{
     AfterStop, Averaging, DcaConfig, Direction, EntryType, LadderReference, ProfitOf, QuantityRounding, ReferencePrice,

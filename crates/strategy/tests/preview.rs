@@ -1,5 +1,7 @@
 //! The preview says before the start what the deal will do, and warns where it will not.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 use strategy::config::{BotForm, Strategy};
 use strategy::market::{FeeAsset, Fees, SymbolRules};
 use strategy::money::{Amount, Lot, Percent, Price, Tick};

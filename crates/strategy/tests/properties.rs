@@ -3,6 +3,8 @@
 //! The central property (P5): a deal that is decided at every candle and a deal that is decided only at its wake
 //! conditions and order events ask for the same orders. That is the proof that skipping is honest.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 mod exchange;
 
 use exchange::{Exchange, Mishaps};

@@ -2,6 +2,8 @@
 //!
 //! TTP-1 and TSL-1 are formulas of settings that the first form refuses (`not_supported_yet`); only the formulas run.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by failing")]
+
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 use strategy::config::{

@@ -17,9 +17,9 @@ impl Draft<'_> {
         // While something is still filling, the deal must also see the price leave it.
         let leaves = (0..self.known.len()).filter_map(|index| self.leaves_at(index)).min();
         let mut below = self.resting(Side::Buy);
-        below.sort_by(|(_, a), (_, b)| b.cmp(a));
+        below.sort_by_key(|(_, price)| std::cmp::Reverse(*price));
         let mut above = self.resting(Side::Sell);
-        above.sort_by(|(_, a), (_, b)| a.cmp(b));
+        above.sort_by_key(|(_, price)| *price);
         let nearest_below = below.first().map(|(_, price)| *price).into_iter().chain(own_stop).max();
         let nearest_above = above.first().map(|(_, price)| *price).into_iter().chain(leaves).min();
         let wake = |price: Option<Price>, decide, resting| price.map(|price| PriceWake { price, decide, resting });
