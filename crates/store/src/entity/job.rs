@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attribute::{Row, json, n, s};
 use crate::write::Write;
-use crate::{Key, StoreError, Table};
+use crate::{Key, Store, StoreError, Table};
 
 /// Where a job is.
 pub fn key(job: JobId) -> Key { Key::new(format!("JOB#{job}"), "JOB") }
@@ -71,6 +71,48 @@ impl Notice {
             Notice::WrongSecondFactor { .. } => "wrong_second_factor", Notice::Nothing => "nothing",
         }
     }
+}
+
+/// How long a job that is done stays for the record, in seconds: one week.
+const DONE_LIFE_S: i64 = 7 * 86_400;
+
+/// What a job asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work { Shred(Shred), Mail(Mail) }
+
+/// A job that nobody has finished yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job { pub id: JobId, pub work: Work, pub created_at: WallTime }
+
+impl Job {
+    /// From a stored item that is open.
+    pub fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let bad = |what: &str| StoreError::Corrupt { what: format!("{what} of a job") };
+        let id = row.text("pk")?.strip_prefix("JOB#").and_then(|id| id.parse().ok()).ok_or_else(|| bad("pk"))?;
+        // The body is not repeated in the error: it may hold a link with a token (LG-6).
+        let work = match row.text("kind")? {
+            "shred" => Work::Shred(row.json("body").map_err(|_| bad("body"))?),
+            "mail" => Work::Mail(row.json("body").map_err(|_| bad("body"))?),
+            _ => return Err(bad("kind")),
+        };
+        Ok(Self { id, work, created_at: WallTime::from_ms(row.number("created_ms")?) })
+    }
+}
+
+impl Store {
+    /// A job, read consistently; `None` when there is none or it is done. What the stream delivered may be old.
+    pub async fn find_open_job(&self, job: JobId) -> Result<Option<Job>, StoreError> {
+        match self.read(Table::Outbox, &key(job)).await? {
+            Some(row) if row.text_if("open_key").is_some() => Job::from_row(&row).map(Some),
+            Some(_) | None => Ok(None),
+        }
+    }
+}
+
+/// The write that marks a job as done. Its body goes at once: the links of a mail must not outlive it.
+pub(crate) fn done(job: JobId, now: WallTime) -> Write {
+    Write::update(Table::Outbox, key(job), "SET #done_at = :now, #ttl = :ttl REMOVE #open_key, #body").when("attribute_exists(#open_key)")
+        .value(":now", n(now.ms())).value(":ttl", n(now.plus_seconds(DONE_LIFE_S).seconds()))
 }
 
 /// The write of a shred job.

@@ -98,6 +98,15 @@ pub fn may_attach(user: &User, exchange: &str, now: WallTime) -> Result<(), Atta
 }
 
 impl Store {
+    /// Says before anything is stored what would refuse the attach anyway. Decides nothing: the transaction checks again.
+    /// Only for who has shown that the key is theirs: otherwise it would tell which key ids are attached (KX-4).
+    pub async fn foresee_attach(&self, user: &User, exchange: &str, fingerprint: &str, now: WallTime) -> Result<(), AttachRefused> {
+        may_attach(user, exchange, now)?;
+        let live = self.list_connections(user.id).await?.iter().filter(|c| c.status == Status::Live).count();
+        if live >= CONNECTIONS_MAX { return Err(AttachRefused::Full); }
+        self.claim_on(user.id, fingerprint, None).await.map(|_| ())
+    }
+
     /// Makes the connection LIVE. Safe to repeat with the same ids: what was done is not done again.
     pub async fn attach_connection(&self, attaching: Attaching<'_>, now: WallTime) -> Result<(), AttachRefused> {
         let user_id = attaching.proof.user();
@@ -109,7 +118,7 @@ impl Store {
             // RF-22: read after the version that the transaction compares, so that the count cannot be outdated.
             let live = self.list_connections(user_id).await?.iter().filter(|c| c.status == Status::Live).count();
             if live >= CONNECTIONS_MAX { return Err(AttachRefused::Full); }
-            let dead = self.claim_on(user_id, new).await?;
+            let dead = self.claim_on(user_id, &new.fingerprint, Some(new.id)).await?;
             let writes = writes(&attaching, &user, dead, now)?;
             // One name per set of writes: under the same name another content would be refused.
             let token = format!("{}{attempt}", new.id);
@@ -138,11 +147,11 @@ impl Store {
     }
 
     /// KX-4: who holds the claim on the key. `Some` is this user's connection that is not LIVE and never will be again (G5).
-    async fn claim_on(&self, user: UserId, new: &NewConnection) -> Result<Option<ConnectionId>, AttachRefused> {
-        let Some(claim) = self.read(Table::Vault, &connection::fingerprint_key(&new.fingerprint)).await? else { return Ok(None) };
+    async fn claim_on(&self, user: UserId, fingerprint: &str, own: Option<ConnectionId>) -> Result<Option<ConnectionId>, AttachRefused> {
+        let Some(claim) = self.read(Table::Vault, &connection::fingerprint_key(fingerprint)).await? else { return Ok(None) };
         let (holder, held_by) = (claim.parse::<UserId>("user")?, claim.parse::<ConnectionId>("connection")?);
         if holder != user { return Err(AttachRefused::KeyInUse); }
-        if held_by == new.id { return Ok(Some(held_by)); }
+        if own == Some(held_by) { return Ok(Some(held_by)); }
         match self.find_connection(user, held_by).await? {
             Some(connection) if connection.status == Status::Live => Err(AttachRefused::KeyInUse),
             // Revoked, or gone by its time to live, which only revoked ones have.

@@ -26,3 +26,7 @@ pub mod open_ledger;
 pub mod record_outcome;
 pub mod close_intent;
 pub mod record_query;
+pub mod begin_shred;
+pub mod detach_connection;
+pub mod finish_job;
+pub mod finish_shred;
