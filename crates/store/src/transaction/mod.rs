@@ -30,3 +30,4 @@ pub mod begin_shred;
 pub mod detach_connection;
 pub mod finish_job;
 pub mod finish_shred;
+pub mod read_for_login;
