@@ -1,0 +1,16 @@
+//! `DELETE /v1/sessions/{id}`: ends one of the owner's sessions (SS-4).
+
+use std::sync::Arc;
+
+use account::id::SessionId;
+use api::{Answer, Problem, Request};
+
+use crate::Deps;
+
+/// Ends it; another user's id is not found (SS-8).
+pub async fn end_session(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let id: SessionId = request.id("id")?;
+    let token = deps.host.entropy.ulid(deps.host.clock.now());
+    let user = request.session()?.user_id();
+    if deps.store.end_session_by_id(user, id, token).await? { Ok(Answer::nothing()) } else { Err(Problem::not_found()) }
+}

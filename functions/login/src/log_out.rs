@@ -1,0 +1,15 @@
+//! `POST /v1/logout`: ends the session of the request.
+
+use std::sync::Arc;
+
+use api::{Answer, Problem, Request};
+
+use crate::Deps;
+
+/// Ends it.
+pub async fn log_out(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let session = request.session()?;
+    let token = deps.host.entropy.ulid(deps.host.clock.now());
+    deps.store.end_session(session.user_id(), session.stored.id, &session.hash, token).await?;
+    Ok(Answer::nothing().without_session_cookie())
+}

@@ -1,0 +1,34 @@
+//! `GET /v1/me`: who is signed in, with which factors, and whether the account may trade.
+
+use std::sync::Arc;
+
+use account::UserId;
+use account::trading_state::TradingState;
+use api::{Answer, Problem, Request};
+use serde::Serialize;
+
+use crate::Deps;
+
+#[derive(Serialize)]
+struct Me {
+    id: UserId, email: String, email_verified: bool, factors: Vec<&'static str>, trading_state: &'static str,
+    cooling_off_until: Option<String>, recovery_codes_left: usize,
+}
+
+/// Shows it.
+pub async fn show_me(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let user = request.session()?.user;
+    let now = deps.host.clock.now();
+    let credential = deps.store.find_credential(user.id).await?.ok_or_else(Problem::not_found)?;
+    let trading_state = match user.trading_state {
+        TradingState::Held { .. } => "held",
+        state if state.counts_as_active(now) => "active",
+        TradingState::Active | TradingState::Cooling { .. } => "cooling",
+    };
+    Ok(Answer::ok(&Me {
+        id: user.id, email: credential.email.to_string(), email_verified: user.email_verified,
+        factors: if credential.totp.is_some() { vec!["totp"] } else { Vec::new() }, trading_state,
+        cooling_off_until: user.trading_state.cooling_off_until(now).map(|t| t.to_string()),
+        recovery_codes_left: deps.store.recovery_codes(user.id).await?.len(),
+    }))
+}
