@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | market | `CANDLE#<exchange>#<pair>` | `<close time, market ms, 16 digits>` | `candle` S (JSON of `strategy::market::Candle`); `ttl` N |
+//! | market | `CANDLE#<exchange>#<pair>` | `<close time, market ms, 16 digits>` | `candle` S (JSON of `strategy::market::Candle`); `status` S `TRADING`, `BREAK`: of the symbol, as known while the candle was the latest; `ttl` N |
 //! | market | `MARKET#<exchange>#<pair>` | `STATE` | `seen_until` N (market ms: close of the last candle whose wakes were marked); `status` S `TRADING`, `BREAK`; `last` S (close of that candle); `rules_at` N (wall ms of the last copy of the rules) |
 //! | market | `RULES#<exchange>#<pair>` | `RULES` | `rules` S (JSON of `strategy::market::SymbolRules`); `fees` S (JSON of `strategy::market::Fees`) |
 //!
@@ -43,6 +43,13 @@ pub struct MarketState {
     /// When the rules were copied from the exchange.
     pub rules_at: WallTime,
 }
+
+/// Candles read at once: three days of minutes, which stay inside one answer of the service.
+pub const PAGE: i32 = 4_320;
+
+/// The newest candles of a pair.
+#[derive(Debug, Clone)]
+pub struct Latest { /** Oldest first; never empty. */ pub candles: Vec<Candle>, /** The newest of them. */ pub last: Candle, pub status: SymbolStatus }
 
 /// What the exchange demands of orders of a pair, and what it charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +101,35 @@ impl Store {
         let rows = self.query(Table::Market, None, "pk = :pk AND sk BETWEEN :from AND :until", values, None).await?;
         rows.iter().map(|row| row.json("candle")).collect()
     }
+    /// The newest candles with `after < close`, oldest first, and the symbol's status; `None` without any. Reads one page of
+    /// [`PAGE`] candles, and further ones only while they reach not yet back to `needed`: what lies before has crossed
+    /// nothing, or a wake would have been due then.
+    pub async fn latest_candles(&self, exchange: &str, pair: &Pair, after: MarketTime, needed: MarketTime, page: i32) -> Result<Option<Latest>, StoreError> {
+        let (mut rows, mut from) = (Vec::new(), None);
+        loop {
+            let answer = self.dynamodb.query().table_name(self.table(Table::Market)).key_condition_expression("pk = :pk AND sk > :after")
+                .expression_attribute_values(":pk", s(candles_of(exchange, pair))).expression_attribute_values(":after", s(sort(after)))
+                // RF-29; the tick writes candles before it marks wakes, so whoever was woken sees the candle that woke it.
+                .consistent_read(true).scan_index_forward(false).limit(page).set_exclusive_start_key(from)
+                .send().await.map_err(|e| StoreError::of("Query", &e))?;
+            for item in answer.items.unwrap_or_default() { rows.push(Row(item)); }
+            from = answer.last_evaluated_key;
+            let oldest = rows.last().map(|row: &Row| row.json::<Candle>("candle")).transpose()?.map(|c| c.close_time);
+            if from.is_none() || oldest.is_none_or(|oldest| oldest <= needed) { break; }
+        }
+        let Some(newest) = rows.first() else { return Ok(None) };
+        let status = status_of(newest.text("status")?)?;
+        let candles = rows.iter().rev().map(|row| row.json("candle")).collect::<Result<Vec<Candle>, _>>()?;
+        let Some(last) = candles.last().copied() else { return Ok(None) };
+        Ok(Some(Latest { candles, last, status }))
+    }
     /// Records closed candles. A candle that is there already is written again with the same content.
-    pub async fn put_candles(&self, exchange: &str, pair: &Pair, candles: &[Candle], now: WallTime) -> Result<(), StoreError> {
+    /// `status` is the symbol's, now; the latest candle's is the one that counts.
+    pub async fn put_candles(&self, exchange: &str, pair: &Pair, candles: &[Candle], status: SymbolStatus, now: WallTime) -> Result<(), StoreError> {
         let mut writes = Vec::with_capacity(candles.len());
         for candle in candles {
             let key = candle_key(exchange, pair, candle.close_time);
-            let row = Row::keyed(&key).with("candle", json(candle)?).with("ttl", n(now.seconds() + CANDLES_KEPT_S));
+            let row = Row::keyed(&key).with("candle", json(candle)?).with("status", s(status_text(status))).with("ttl", n(now.seconds() + CANDLES_KEPT_S));
             writes.push(Write::put(Table::Market, key, row));
         }
         // The usual tick brings one candle, which costs one plain write.
