@@ -3,6 +3,12 @@
 //! Never a second implementation of anything: the same handlers, the same SDK calls, the same template.
 
 pub mod clock;
+pub mod feed;
+mod lane;
+pub mod machine;
 pub mod market;
 pub mod permission;
 pub mod template;
+
+pub use lane::LaneBroken;
+pub use machine::{Machine, MachineRefused, MinuteFailed, Parts};

@@ -53,10 +53,27 @@ pub struct Function {
     pub statements: Vec<Statement>,
     /// Method and path of every route, with the logical id of its API.
     pub routes: Vec<(String, String, String)>,
+    /// Streams it reads.
+    pub streams: Vec<StreamEvent>,
     /// Inputs of its schedules.
     pub schedules: Vec<String>,
     /// Seconds an invocation may take.
     pub timeout_s: u64,
+}
+
+/// A stream that a function reads.
+#[derive(Debug, Clone)]
+pub struct StreamEvent {
+    /// The table's name.
+    pub table: String,
+    /// Records per invocation.
+    pub batch: usize,
+    /// A record is let go after this many seconds of wall time.
+    pub age_s_max: i64,
+    /// A record is let go after this many further tries.
+    pub retries_max: u32,
+    /// Patterns of which one must match; without any, every record is delivered.
+    pub filters: Vec<serde_json::Value>,
 }
 
 /// A queue.
@@ -290,7 +307,7 @@ impl Resolver<'_> {
         }
         let mut statements = Vec::new();
         for policy in list(&properties["Policies"]) { statements.extend(self.statements(policy)?); }
-        let (mut routes, mut schedules) = (Vec::new(), Vec::new());
+        let (mut routes, mut schedules, mut streams) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(events) = properties["Events"].as_mapping() {
             for (_, event) in events {
                 let of = &event["Properties"];
@@ -298,13 +315,26 @@ impl Resolver<'_> {
                     "HttpApi" => routes.push((
                         reference(&of["ApiId"]).unwrap_or_default().to_owned(), self.text(&of["Method"])?.to_uppercase(), self.text(&of["Path"])?,
                     )),
+                    "DynamoDB" => streams.push(self.stream(of)?),
                     "ScheduleV2" => schedules.push(self.text(&of["Input"])?),
                     _ => {}
                 }
             }
         }
         let timeout_s = properties["Timeout"].as_u64().or_else(|| self.root["Globals"]["Function"]["Timeout"].as_u64()).unwrap_or(10);
-        Ok(Function { name, environment, statements, routes, schedules, timeout_s })
+        Ok(Function { name, environment, statements, routes, streams, schedules, timeout_s })
+    }
+    fn stream(&self, of: &Value) -> Result<StreamEvent, Misread> {
+        let arn = self.text(&of["Stream"])?;
+        let filters = list(&of["FilterCriteria"]["Filters"]).into_iter().map(|filter| {
+            serde_json::from_str(filter["Pattern"].as_str().unwrap_or_default()).map_err(|e| Misread { what: format!("a stream filter: {e}") })
+        }).collect::<Result<_, _>>()?;
+        let number = |name: &str, default: u64| of[name].as_u64().unwrap_or(default);
+        Ok(StreamEvent {
+            table: arn.split('/').nth(1).unwrap_or_default().to_owned(), batch: usize::try_from(number("BatchSize", 10)).unwrap_or(10),
+            age_s_max: i64::try_from(number("MaximumRecordAgeInSeconds", 86_400)).unwrap_or(86_400),
+            retries_max: u32::try_from(number("MaximumRetryAttempts", 10)).unwrap_or(10), filters,
+        })
     }
     fn statements(&self, document: &Value) -> Result<Vec<Statement>, Misread> {
         list(&document["Statement"]).into_iter().map(|statement| {
