@@ -288,12 +288,24 @@ pub(crate) fn headers(answer: &Answer) -> Vec<(&'static str, String)> {
     if let Some(error) = &answer.error {
         let short = error.rsplit('#').next().unwrap_or(error);
         headers.push(("x-amzn-errortype", short.to_owned()));
-        if short == "QueueDoesNotExist" {
-            // SQS once spoke another protocol; SDKs still look for the error's name of that time.
-            headers.push(("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender".to_owned()));
+        if let Some(old) = former_sqs_name(short) {
+            headers.push(("x-amzn-query-error", format!("{old};Sender")));
         }
     }
     headers
+}
+
+/// SQS once spoke another protocol; SDKs know its errors by the names of that time.
+fn former_sqs_name(error: &str) -> Option<&'static str> {
+    Some(match error {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+        "MessageNotInflight" => "AWS.SimpleQueueService.MessageNotInflight",
+        "EmptyBatchRequest" => "AWS.SimpleQueueService.EmptyBatchRequest",
+        "TooManyEntriesInBatchRequest" => "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+        "BatchEntryIdsNotDistinct" => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+        "BatchRequestTooLong" => "AWS.SimpleQueueService.BatchRequestTooLong",
+        _ => return None,
+    })
 }
 
 /// Reads `attempt=2; max=3`.

@@ -10,10 +10,15 @@ mod connector;
 mod dynamodb;
 mod faults;
 mod folder;
+mod kms;
 mod loopback;
 mod policy;
 mod seal;
+mod secrets;
 mod services;
+mod ses;
+mod shelf;
+mod sqs;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,12 +32,17 @@ pub use dynamodb::{
 };
 pub use faults::{Act, Fault, Faults, Gate, Point, Script, When};
 pub use folder::{FORMAT, OpenRefused};
+pub use kms::MasterKeySpec;
 pub use policy::{Call, Caller, Policy, Resource, Service, Verdict};
+pub use ses::Mail;
+pub use sqs::{QueueDepth, QueueSpec};
 
 use connector::Border;
 use dynamodb::Dynamo;
 use folder::DataFolder;
+use seal::LocalKey;
 use services::Services;
+use shelf::Shelf;
 
 /// Where the data lies and what time it is.
 #[derive(Clone)]
@@ -79,7 +89,12 @@ impl Emulators {
         let folder = config.data_dir.as_deref().map(DataFolder::open).transpose()?.map(Arc::new);
         let file = |name: &str| folder.as_ref().map(|folder| folder.file(name));
         let dynamodb = Dynamo::open(file("dynamodb.sqlite").as_deref(), config.clock.clone())?;
-        let services = Services { dynamodb: Arc::new(dynamodb) };
+        let key = match &folder {
+            Some(folder) => folder.key()?,
+            None => LocalKey::random().map_err(OpenRefused::NoRandomness)?,
+        };
+        let shelf = Shelf::open(file("services.sqlite").as_deref(), key, config.clock)?;
+        let services = Services::new(dynamodb, shelf);
         Ok(Self { border: Arc::new(Border::new(services)), _folder: folder })
     }
 
@@ -112,13 +127,51 @@ impl Emulators {
     /// Deletes what has expired by the local wall clock and forgets what AWS would have forgotten; answers how many
     /// items went. To be called every wall minute.
     pub fn sweep(&self) -> Result<usize, ServiceFailed> {
+        self.border.services.sqs.sweep()?;
         Ok(self.border.services.dynamodb.sweep()?)
     }
 
     /// Empties the databases' logs, so that what was deleted is gone from the data folder too. To be called after a
     /// shred.
     pub fn checkpoint(&self) -> Result<(), ServiceFailed> {
+        self.border.services.shelf.checkpoint()?;
         Ok(self.border.services.dynamodb.checkpoint()?)
+    }
+
+    /// The id of the KMS key with this alias (`alias/...`), made on first use.
+    pub fn ensure_key(&self, alias: &str, spec: MasterKeySpec) -> Result<String, ServiceFailed> {
+        Ok(self.border.services.kms.ensure(alias, spec)?)
+    }
+
+    /// Makes the queue, or gives an existing one these settings; its messages stay.
+    pub fn ensure_queue(&self, spec: &QueueSpec) -> Result<(), ServiceFailed> {
+        Ok(self.border.services.sqs.ensure(spec)?)
+    }
+
+    /// How many messages a queue holds now.
+    pub fn queue_depth(&self, queue: &str) -> Result<QueueDepth, ServiceFailed> {
+        Ok(self.border.services.sqs.depth(queue)?)
+    }
+
+    /// To be called when the host has moved the wall clock by a leap: receivers that wait look again.
+    pub fn clock_moved(&self) {
+        self.border.services.sqs.wake();
+    }
+
+    /// Lets this address send mail.
+    pub fn verify_sender(&self, address: &str) -> Result<(), ServiceFailed> {
+        Ok(self.border.services.ses.verify(address)?)
+    }
+
+    /// The mails that were sent, oldest first.
+    pub fn mailbox(&self) -> Result<Vec<Mail>, ServiceFailed> {
+        Ok(self.border.services.ses.mailbox()?)
+    }
+
+    /// Lets a secret deleted by force be described for this many seconds of local wall clock; its value is gone at
+    /// once. 0 ends it.
+    pub fn delay_secret_deletion(&self, seconds: u32) {
+        self.border.services.secrets.delay_deletion(i64::from(seconds) * 1000);
     }
 
     /// Makes reads of one index answer as its table was `seconds` of local wall clock ago; 0 ends it.

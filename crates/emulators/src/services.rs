@@ -2,22 +2,52 @@
 //!
 //! Never decides who may call: that is done before a call comes here.
 
-use serde_json::Value;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::dynamodb::Dynamo;
+use crate::kms::Kms;
 use crate::policy::{Names, Resource, Service};
+use crate::secrets::Secrets;
+use crate::ses::Ses;
+use crate::shelf::Shelf;
+use crate::sqs::Sqs;
 
 pub(crate) struct Services {
     pub(crate) dynamodb: Arc<Dynamo>,
+    pub(crate) secrets: Secrets,
+    pub(crate) kms: Kms,
+    pub(crate) sqs: Sqs,
+    pub(crate) ses: Ses,
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 impl Services {
-    pub(crate) async fn call(&self, service: Service, operation: &str, body: &[u8], _request: &Value) -> Answer {
+    pub(crate) fn new(dynamodb: Dynamo, shelf: Shelf) -> Self {
+        let shelf = Arc::new(shelf);
+        Self {
+            dynamodb: Arc::new(dynamodb),
+            secrets: Secrets::new(shelf.clone()),
+            kms: Kms::new(shelf.clone()),
+            sqs: Sqs::new(shelf.clone()),
+            ses: Ses::new(shelf.clone()),
+            shelf,
+        }
+    }
+
+    pub(crate) async fn call(&self, service: Service, operation: &str, body: &[u8], request: &Value) -> Answer {
+        if service != Service::DynamoDb && !request.is_object() {
+            return Answer::refused(400, "SerializationException", "the body is not a JSON object");
+        }
         match service {
+            // Reads the bytes itself: the engine wants numbers as they were written.
             Service::DynamoDb => self.dynamodb.call(operation, body),
-            _ => Answer::broken("not there yet"),
+            Service::SecretsManager => self.secrets.call(operation, request),
+            Service::Kms => self.kms.call(operation, request),
+            Service::Sqs => self.sqs.call(operation, request).await,
+            Service::Ses => self.ses.call(operation, request),
         }
     }
 }
@@ -27,7 +57,7 @@ impl Names for Services {
         self.dynamodb.partition_key(table, index)
     }
 
-    fn key(&self, _operation: &str, _request: &Value) -> Resource {
-        Resource::Any
+    fn key(&self, operation: &str, request: &Value) -> Resource {
+        self.kms.resource(operation, request)
     }
 }

@@ -140,10 +140,10 @@ async fn an_index_holds_only_the_items_that_have_its_keys() {
     let put = |pk: &str| client.put_item().table_name("items").item("pk", text(pk)).item("sk", text("-"));
     put("plain").send().await.unwrap();
     for (pk, due) in [("late", "20"), ("soon", "10")] {
-        put(pk).item("shard", text("s")).item("due", Attr::N(due.into())).send().await.unwrap();
+        put(pk).item("lane", text("s")).item("due", Attr::N(due.into())).send().await.unwrap();
     }
     let query = || {
-        let query = client.query().table_name("items").index_name("by-due").key_condition_expression("shard = :s AND due <= :d");
+        let query = client.query().table_name("items").index_name("by-due").key_condition_expression("lane = :s AND due <= :d");
         query.expression_attribute_values(":s", text("s"))
     };
     let found = query().expression_attribute_values(":d", Attr::N("99".into())).send().await.unwrap();
@@ -280,10 +280,10 @@ async fn a_lagging_index_shows_the_past_and_the_table_the_present() {
     let client = local.dynamodb("anyone");
     let put = |pk: &str, due: &str| {
         let put = client.put_item().table_name("items").item("pk", text(pk)).item("sk", text("-"));
-        put.item("shard", text("s")).item("due", Attr::N(due.into())).send()
+        put.item("lane", text("s")).item("due", Attr::N(due.into())).send()
     };
     let seen = async || {
-        let query = client.query().table_name("items").index_name("by-due").key_condition_expression("shard = :s");
+        let query = client.query().table_name("items").index_name("by-due").key_condition_expression("lane = :s");
         let found = query.expression_attribute_values(":s", text("s")).send().await.unwrap();
         found.items().iter().map(|item| item["due"].as_n().unwrap().clone()).collect::<Vec<_>>()
     };

@@ -196,7 +196,8 @@ fn sorted(list: &Value, name: &str, members: &[&str]) -> Value {
         let mut kept = json!({ name: entry[name] });
         for member in members {
             kept[*member] = entry[*member].clone();
-            if let Some(carried) = kept[*member]["NonKeyAttributes"].as_array_mut() {
+            let carried = kept[*member].get_mut("NonKeyAttributes").and_then(Value::as_array_mut);
+            if let Some(carried) = carried {
                 carried.sort_by_key(Value::to_string);
             }
         }

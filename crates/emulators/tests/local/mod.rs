@@ -76,7 +76,7 @@ pub fn counter_table() -> TableSpec {
         sort: Some(key("sk", KeyKind::Text)),
         indexes: vec![IndexSpec {
             name: "by-due".to_owned(),
-            partition: key("shard", KeyKind::Text),
+            partition: key("lane", KeyKind::Text),
             sort: Some(key("due", KeyKind::Number)),
             attributes: None,
         }],
