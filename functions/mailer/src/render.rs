@@ -1,0 +1,168 @@
+//! Turns a notice into subject, text and HTML: pure, from the files under `notices/`.
+//!
+//! A file is its subject, an empty line, and paragraphs. `{name}` stands for a value; a paragraph that is `{link}` alone
+//! becomes the link. The HTML is made from the same words: no image, no style from outside, nothing that tracks.
+
+use store::entity::job::Notice;
+
+use crate::config::LinkBase;
+
+/// The longest value that is shown, in characters.
+const VALUE_CHARS_MAX: usize = 200;
+
+/// A message without its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message { pub(crate) subject: String, pub(crate) text: String, pub(crate) html: String }
+
+struct Filling { template: &'static str, link: String, values: Vec<(&'static str, String)> }
+
+/// The message of a notice; `None` when it says nothing (PR-1).
+pub(crate) fn render(notice: &Notice, links: &LinkBase) -> Option<Message> {
+    let sign_in = || links.to("login", None);
+    let reset = || links.to("reset-request", None);
+    let filling = match notice {
+        Notice::Nothing => return None,
+        Notice::VerifyEmail { token } => of(include_str!("../notices/verify_email.txt"), links.to("verify", Some(token)), vec![]),
+        Notice::AlreadyRegistered => of(include_str!("../notices/already_registered.txt"), sign_in(), vec![]),
+        Notice::ResetPassword { token } => of(include_str!("../notices/reset_password.txt"), links.to("reset", Some(token)), vec![]),
+        Notice::PasswordWasReset { at, connections_removed, orders_left_open, may_still_arrive_until, not_me_token } => of(
+            include_str!("../notices/password_was_reset.txt"), links.to("not-me", Some(not_me_token)), vec![
+                ("at", at.clone()), ("connections_removed", connections_removed.to_string()),
+                ("may_still_arrive_until", may_still_arrive_until.clone()), ("orders", orders(orders_left_open)),
+            ],
+        ),
+        Notice::SecondFactorAdded { at } => of(include_str!("../notices/second_factor_added.txt"), reset(), vec![("at", at.clone())]),
+        Notice::SecondFactorRemoved { at } => of(include_str!("../notices/second_factor_removed.txt"), reset(), vec![("at", at.clone())]),
+        Notice::RecoveryCodeUsed { at, codes_left } => of(
+            include_str!("../notices/recovery_code_used.txt"), reset(), vec![("at", at.clone()), ("codes_left", codes_left.to_string())],
+        ),
+        Notice::RecoveryCodesReplaced { at } => of(include_str!("../notices/recovery_codes_replaced.txt"), reset(), vec![("at", at.clone())]),
+        Notice::KeyAttached { at, exchange, label } => of(include_str!("../notices/key_attached.txt"), reset(), key(at, exchange, label)),
+        Notice::KeyDetached { at, exchange, label } => of(include_str!("../notices/key_detached.txt"), reset(), key(at, exchange, label)),
+        Notice::WrongSecondFactor { at } => of(include_str!("../notices/wrong_second_factor.txt"), reset(), vec![("at", at.clone())]),
+    };
+    Some(fill(&filling))
+}
+
+const fn of(template: &'static str, link: String, values: Vec<(&'static str, String)>) -> Filling { Filling { template, link, values } }
+
+fn key(at: &str, exchange: &str, label: &str) -> Vec<(&'static str, String)> {
+    vec![("at", at.to_owned()), ("exchange", exchange.to_owned()), ("label", label.to_owned())]
+}
+
+/// The paragraph about orders that nobody watches any more (PR-13). Its lines are our own: each order is one value.
+fn orders(open: &[String]) -> String {
+    if open.is_empty() { return "No order of yours was open.".to_owned(); }
+    let lines: Vec<_> = open.iter().map(|order| format!("- {}", one_line(order))).collect();
+    format!("These orders were open and are no longer watched; look after them on the exchange:\n{}", lines.join("\n"))
+}
+
+fn fill(filling: &Filling) -> Message {
+    let (subject, body) = filling.template.split_once("\n\n").unwrap_or((filling.template, ""));
+    let (mut text, mut html) = (String::new(), String::new());
+    for paragraph in body.trim_end().split("\n\n") {
+        if paragraph == "{link}" {
+            text.push_str(&filling.link);
+            html.push_str(&format!("<p><a href=\"{0}\">{0}</a></p>\n", escaped(&filling.link)));
+        } else {
+            let words = with_values(paragraph, &filling.values);
+            html.push_str(&format!("<p>{}</p>\n", escaped(&words).replace('\n', "<br>\n")));
+            text.push_str(&words);
+        }
+        text.push_str("\n\n");
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    let subject = subject.trim().to_owned();
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body></html>\n", escaped(&subject)
+    );
+    Message { subject, text, html }
+}
+
+/// One pass: what a value holds is never read as a placeholder again.
+fn with_values(paragraph: &str, values: &[(&'static str, String)]) -> String {
+    let mut filled = String::new();
+    let mut rest = paragraph;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else { rest = after; break };
+        match values.iter().find(|(known, _)| *known == name) {
+            Some(("orders", lines)) => filled.push_str(lines),
+            Some((_, value)) => filled.push_str(&one_line(value)),
+            None => {}
+        }
+        rest = behind;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A value is one short line: a line break in a label must not start a paragraph of its own.
+fn one_line(value: &str) -> String {
+    value.chars().take(VALUE_CHARS_MAX).map(|c| if c.is_control() || is_direction(c) { ' ' } else { c }).collect()
+}
+
+/// Characters that reorder or hide what stands around them.
+const fn is_direction(c: char) -> bool { matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') }
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::tests::links;
+
+    /// One notice of every kind, with this text in every field.
+    pub(crate) fn all(text: &str) -> Vec<Notice> {
+        let t = || text.to_owned();
+        vec![
+            Notice::VerifyEmail { token: t() }, Notice::AlreadyRegistered, Notice::ResetPassword { token: t() },
+            Notice::PasswordWasReset { at: t(), connections_removed: 2, orders_left_open: vec![t(), t()], may_still_arrive_until: t(), not_me_token: t() },
+            Notice::SecondFactorAdded { at: t() }, Notice::SecondFactorRemoved { at: t() }, Notice::RecoveryCodeUsed { at: t(), codes_left: 9 },
+            Notice::RecoveryCodesReplaced { at: t() }, Notice::KeyAttached { at: t(), exchange: t(), label: t() },
+            Notice::KeyDetached { at: t(), exchange: t(), label: t() }, Notice::WrongSecondFactor { at: t() },
+        ]
+    }
+
+    #[test]
+    fn every_notice_has_words_a_link_and_no_placeholder_left() {
+        for notice in all("2026-01-02T03:04:05.000Z") {
+            let message = render(&notice, &links()).expect("words");
+            assert!(!message.subject.is_empty() && message.subject.len() < 70, "{notice:?}");
+            for part in [&message.subject, &message.text, &message.html] { assert!(!part.contains(['{', '}']), "{notice:?}: {part}"); }
+            assert!(message.text.contains("https://shearpin.example/#/"), "{notice:?}");
+            assert!(message.html.contains("<a href=\"https://shearpin.example/#/"), "{notice:?}");
+        }
+    }
+    #[test]
+    fn pr_1_nothing_says_nothing() { assert_eq!(render(&Notice::Nothing, &links()), None); }
+
+    #[test]
+    fn no_value_gets_out_of_its_place() {
+        for evil in ["</p><script>x</script>", "a\r\nBcc: b@y.com\r\n\r\nbody", "{link}", "{at}", "\u{202e}moc.live", "https://evil.example"] {
+            for notice in all(evil) {
+                let message = render(&notice, &links()).expect("words");
+                assert!(!message.html.contains("<script"), "{notice:?}");
+                assert!(!message.text.contains('\r') && !message.text.contains("\nBcc:") && !message.text.contains('\u{202e}'), "{notice:?}");
+                assert!(!message.subject.contains(evil), "{notice:?}");
+                // Every link is ours.
+                for link in message.html.split("href=\"").skip(1) { assert!(link.starts_with("https://shearpin.example/#/"), "{notice:?}: {link}"); }
+            }
+        }
+    }
+    #[test]
+    fn the_mail_of_a_reset_says_what_is_left_open() {
+        let orders = vec!["BUY 0.1 ETH-USDT".to_owned(), "SELL 1 ETH-USDT".to_owned()];
+        let notice = |orders_left_open| Notice::PasswordWasReset {
+            at: "then".into(), connections_removed: 3, orders_left_open, may_still_arrive_until: "later".into(), not_me_token: "t0k".into(),
+        };
+        let text = render(&notice(orders), &links()).expect("words").text;
+        for part in ["reset at then", "3 of your exchange keys", "until later", "\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n", "/#/not-me?token=t0k"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(render(&notice(vec![]), &links()).expect("words").text.contains("No order of yours was open."));
+    }
+}
