@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
+# Addresses that a browser sees and no function dials: they keep their names.
+SHOWN = ("ALLOWED_ORIGIN", "MAIL_LINK_BASE")
 
 
 def stop(why):
@@ -48,15 +50,15 @@ def main():
     if not BUILT.exists():
         stop("nothing built yet; run `sam build` first (see docs/sam-local.md)")
 
-    def filled(text):
+    def filled(name, text):
         value = re.sub(r"\{([a-z_.]+)\}", lambda found: address_in(endpoints, found[1]), text)
+        if name in SHOWN:
+            return value
         return re.sub(r"//(127\.0\.0\.1|localhost)(?=[:/]|$)", f"//{given.host}", value)
 
-    template_env = json.loads((ROOT / "env.json").read_text())
-    # The page's origin is compared by the function and never dialled, so it keeps its name.
     env = {
-        function: {name: value if name in ("ALLOWED_ORIGIN", "MAIL_LINK_BASE") and "{" not in value else filled(value) for name, value in variables.items()}
-        for function, variables in template_env.items()
+        function: {name: filled(name, text) for name, text in variables.items()}
+        for function, variables in json.loads((ROOT / "env.json").read_text()).items()
     }
 
     undeclared = sorted({name for variables in env.values() for name in variables if name.startswith("AWS_")})
