@@ -44,6 +44,9 @@ pub struct MarketState {
     pub rules_at: WallTime,
 }
 
+/// The rules were never copied: before every moment of the wall clock.
+pub const NEVER: WallTime = WallTime::from_ms(0);
+
 /// Candles read at once: three days of minutes, which stay inside one answer of the service.
 pub const PAGE: i32 = 4_320;
 

@@ -11,7 +11,7 @@ use strategy::id::{BotId, ClientOrderId, DealId};
 use strategy::order::{Filled, PlannedOrder};
 
 use crate::attribute::Row;
-use crate::{Key, StoreError};
+use crate::{Key, Store, StoreError, Table};
 
 /// Where an order is.
 pub fn key(bot: BotId, order: &ClientOrderId) -> Key { Key::new(super::bot::partition(bot), format!("ORDER#{order}")) }
@@ -64,5 +64,12 @@ impl StoredOrder {
             trade_id_seen: row.number("trade_id_seen")?, sent_at: WallTime::from_ms(row.number("sent_at")?),
             seen_at: WallTime::from_ms(row.number("seen_at")?),
         })
+    }
+}
+
+impl Store {
+    /// An order, read consistently; `None` while the exchange has said nothing about it.
+    pub async fn find_order(&self, bot: BotId, order: &ClientOrderId) -> Result<Option<StoredOrder>, StoreError> {
+        self.read(Table::Trading, &key(bot, order)).await?.map(|row| StoredOrder::from_row(&row)).transpose()
     }
 }

@@ -87,6 +87,10 @@ pub enum Waits {
     Due { at: MarketTime, since: WallTime },
 }
 
+/// What the price index says of a wake; perhaps of an earlier one in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate { pub key: Key, pub steps: i64, pub written_at: MarketTime }
+
 /// A wake as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wake {
@@ -148,6 +152,44 @@ impl Wake {
 }
 
 impl Store {
+    /// Wakes of a pair that the market has reached, as the index knows them: those waiting `below` at or above the lowest
+    /// steps, those waiting `above` at or below the highest. Candidates only; each is read again by its key.
+    pub async fn find_reached(&self, exchange: &str, pair: &Pair, kind: WakeKind, market: i64) -> Result<Vec<Candidate>, StoreError> {
+        let condition = match kind {
+            WakeKind::Below => "price_key = :key AND price_ticks >= :market",
+            WakeKind::Above | WakeKind::Time => "price_key = :key AND price_ticks <= :market",
+        };
+        let mut found = Vec::new();
+        for shard in 0..SHARDS {
+            let values = [(":key", s(price_key(exchange, pair, kind, shard))), (":market", n(market))];
+            for row in self.query(Table::Trading, Some("price"), condition, values, None).await? {
+                found.push(Candidate {
+                    key: Key::new(row.text("pk")?, row.text("sk")?), steps: row.number("price_ticks")?,
+                    written_at: MarketTime::from_ms(row.number("written_at")?),
+                });
+            }
+        }
+        Ok(found)
+    }
+    /// Keys of the wakes of an exchange whose time has come. Candidates only.
+    pub async fn find_timely(&self, exchange: &str, now: MarketTime) -> Result<Vec<Key>, StoreError> {
+        let mut found = Vec::new();
+        for shard in 0..SHARDS {
+            let values = [(":key", s(time_key(exchange, shard))), (":now", n(now.ms()))];
+            let rows = self.query(Table::Trading, Some("time"), "time_key = :key AND time_ms <= :now", values, None).await?;
+            for row in rows { found.push(Key::new(row.text("pk")?, row.text("sk")?)); }
+        }
+        Ok(found)
+    }
+    /// Keys of the wakes that are due and not replaced yet. Candidates only.
+    pub async fn find_due(&self) -> Result<Vec<Key>, StoreError> {
+        let mut found = Vec::new();
+        for shard in 0..SHARDS {
+            let rows = self.query(Table::Trading, Some("due"), "due_key = :key", [(":key", s(due_key(shard)))], None).await?;
+            for row in rows { found.push(Key::new(row.text("pk")?, row.text("sk")?)); }
+        }
+        Ok(found)
+    }
     /// A wake by its key, read consistently.
     pub async fn find_wake(&self, key: &Key) -> Result<Option<Wake>, StoreError> {
         self.read(Table::Trading, key).await?.map(|row| Wake::from_row(&row)).transpose()
