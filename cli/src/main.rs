@@ -1,1 +1,50 @@
-fn main() {}
+//! `shearpin`: run the product on this machine, watch its promises being kept, look at a bot before it starts.
+
+mod demo;
+mod exit;
+mod preview;
+mod rules_file;
+mod show;
+mod up;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// Self-hosted strategy bots whose exchange keys do not survive a password reset.
+#[derive(Parser)]
+#[command(name = "shearpin", version, propagate_version = true, after_help = exit::TABLE)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything here: functions, tables, secrets, mailbox, paper exchange
+    #[command(after_help = "Example:\n  shearpin up --market file:candles-BTCUSDT-1m-.csv.gz --speed 600")]
+    Up(up::Arguments),
+    /// Tell the owner's story and then the thief's, and prove every promise
+    #[command(after_help = "Example:\n  shearpin demo --market file:candles-BTCUSDT-1m-.csv.gz")]
+    Demo(demo::Arguments),
+    /// Show every order, cost and exit of a bot before it starts; offline
+    #[command(after_help = "Example:\n  shearpin preview docs/examples/dca.json --price 3000")]
+    Preview(preview::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    let Arguments { command } = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("an operating system with threads");
+    let outcome = match command {
+        Command::Up(arguments) => runtime.block_on(up::run(arguments)),
+        Command::Demo(arguments) => runtime.block_on(demo::run(arguments)),
+        Command::Preview(arguments) => preview::run(arguments),
+    };
+    match outcome {
+        Ok(()) => Exit::Fine.into(),
+        Err(failed) => {
+            eprintln!("shearpin: {}", failed.why);
+            failed.exit.into()
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Where candles come from on this machine: files, a seeded simulation, or live public data.
 
 pub mod file;
+pub mod live;
 pub mod sim;
 
 use std::path::PathBuf;
