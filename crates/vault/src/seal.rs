@@ -34,6 +34,8 @@ impl fmt::Debug for Sealer {
 
 /// Where a key went.
 pub struct Sealed {
+    /// The exchange it was sealed for: the same field of the candidate that chose the host which vouched for it.
+    pub exchange: Venue,
     /// The full ARN of the secret.
     pub secret_arn: String,
     /// The data key under the vault key, base64.
@@ -104,7 +106,7 @@ impl Sealer {
         let value = cipher::close(&plain, self.entropy.bytes(), &context, &candidate).map_err(|_| SealFailed::NotEncrypted)?;
         drop((plain, candidate));
         let secret_arn = self.create(secret_name, &value).await.map_err(SealFailed::NotStored)?;
-        Ok(Sealed { secret_arn, wrapped_dk: base64::encode(wrapped) })
+        Ok(Sealed { exchange: context.exchange, secret_arn, wrapped_dk: base64::encode(wrapped) })
     }
 
     /// The same token for the same name: a creation whose answer was lost is answered again and not done twice.

@@ -1,1 +1,33 @@
-//! 
+//! Attaches, shows and detaches exchange keys.
+//!
+//! A key is asked what it may do, sealed, and made LIVE in one transaction. Never reads a key back: its role can make data
+//! keys and secrets and open neither. Never answers with a secret (KX-5).
+
+mod attach;
+mod attach_connection;
+mod config;
+mod detach_connection;
+mod list_connections;
+mod shown;
+mod show_connection;
+
+use std::sync::Arc;
+
+use api::{Api, Gate, routes};
+
+pub use config::{Deps, StartRefused};
+
+/// The routes of this function, on Lambda and on the local host alike.
+pub fn router(host: &host::Host) -> Result<axum::Router, StartRefused> {
+    router_over(host, Arc::new(wire::HttpTransport::new()?))
+}
+
+/// The same with another way to the exchanges; tests bring their own.
+pub fn router_over(host: &host::Host, transport: Arc<dyn wire::Transport>) -> Result<axum::Router, StartRefused> {
+    Ok(Api::new(Gate::of(host)?, Deps::of(host, transport)?)
+        .mount(routes::ATTACH_CONNECTION, attach_connection::attach_connection)
+        .mount(routes::LIST_CONNECTIONS, list_connections::list_connections)
+        .mount(routes::SHOW_CONNECTION, show_connection::show_connection)
+        .mount(routes::DETACH_CONNECTION, detach_connection::detach_connection)
+        .into_router())
+}
