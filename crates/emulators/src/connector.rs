@@ -155,6 +155,9 @@ impl Border {
                 action: format!("{}:{}", point.service.prefix(), access.action),
                 resource: access.resource,
                 leading_keys: access.leading_keys,
+                attributes: access.attributes,
+                select: access.select,
+                encryption_context: crate::policy::encryption_context(request),
             };
             match policy(&call) {
                 Verdict::Allowed => {}

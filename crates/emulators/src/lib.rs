@@ -124,6 +124,11 @@ impl Emulators {
         StreamReader::open(self.border.services.dynamodb.clone(), table, reader)
     }
 
+    /// Changes with every write to a table: whoever works what writes leave behind wakes by it.
+    pub fn writes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.border.services.dynamodb.writes()
+    }
+
     /// Deletes what has expired by the local wall clock and forgets what AWS would have forgotten; answers how many
     /// items went. To be called every wall minute.
     pub fn sweep(&self) -> Result<usize, ServiceFailed> {

@@ -97,6 +97,12 @@ pub struct Call {
     pub resource: Resource,
     /// The partition keys that it names, as `dynamodb:LeadingKeys` has them. Empty for a scan and outside DynamoDB.
     pub leading_keys: Vec<String>,
+    /// The attributes that it names, as `dynamodb:Attributes` has them: keys, items and every expression.
+    pub attributes: Vec<String>,
+    /// `dynamodb:Select` of a read: `SPECIFIC_ATTRIBUTES` when it says what it wants, `ALL_ATTRIBUTES` otherwise.
+    pub select: Option<String>,
+    /// The context of a KMS call, as `kms:EncryptionContext:...` has it.
+    pub encryption_context: std::collections::BTreeMap<String, String>,
 }
 
 /// Whether a call may go on.
@@ -150,6 +156,8 @@ pub(crate) struct Access {
     pub(crate) action: &'static str,
     pub(crate) resource: Resource,
     pub(crate) leading_keys: Vec<String>,
+    pub(crate) attributes: Vec<String>,
+    pub(crate) select: Option<String>,
 }
 
 /// The accesses of a request. An operation that is not known is an access to everything.
@@ -164,7 +172,7 @@ pub(crate) fn accesses(names: &dyn Names, service: Service, operation: &str, req
 }
 
 fn one(operation: &str, resource: Resource) -> Access {
-    Access { action: action_of(operation), resource, leading_keys: Vec::new() }
+    Access { action: action_of(operation), resource, leading_keys: Vec::new(), attributes: Vec::new(), select: None }
 }
 
 /// The action that an operation counts as; `*` for one that is not served.
@@ -192,7 +200,7 @@ fn dynamodb(names: &dyn Names, operation: &str, request: &Value) -> Vec<Access> 
     let item = |action: &'static str, request: &Value, attributes: &str| {
         let table = table(request);
         let leading_keys = partition_of(names, &table, &request[attributes]).into_iter().collect();
-        Access { action, resource: Resource::Table(table), leading_keys }
+        Access { action, resource: Resource::Table(table), leading_keys, attributes: named(request), select: select(action, request) }
     };
     let list = |member: &str| request[member].as_array().cloned().unwrap_or_default();
     match operation {
@@ -209,7 +217,8 @@ fn dynamodb(names: &dyn Names, operation: &str, request: &Value) -> Vec<Access> 
                 Some(index) => Resource::Index { table, index: index.to_owned() },
                 None => Resource::Table(table),
             };
-            vec![Access { action: action_of(operation), resource, leading_keys }]
+            let action = action_of(operation);
+            vec![Access { action, resource, leading_keys, attributes: named(request), select: select(action, request) }]
         }
         "TransactWriteItems" => list("TransactItems")
             .iter()
@@ -252,9 +261,46 @@ fn batch(names: &dyn Names, action: &'static str, tables: &Value) -> Vec<Access>
         });
         let reads = wanted["Keys"].as_array().into_iter().flatten();
         let leading_keys = reads.chain(writes).filter_map(|key| partition_of(names, table, key)).collect();
-        found.push(Access { action, resource: Resource::Table(table.clone()), leading_keys });
+        found.push(Access {
+            action,
+            resource: Resource::Table(table.clone()),
+            leading_keys,
+            attributes: named(wanted),
+            select: select(action, wanted),
+        });
     }
     found
+}
+
+/// The attributes that a request names. In expressions we write every attribute as `#name`, so the aliases tell all.
+fn named(request: &Value) -> Vec<String> {
+    let keys = |member: &str| request[member].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let aliased = request["ExpressionAttributeNames"].as_object().into_iter().flatten();
+    let mut found: Vec<String> = aliased.filter_map(|(_, name)| name.as_str().map(str::to_owned)).collect();
+    for member in ["ProjectionExpression", "ConditionExpression", "KeyConditionExpression", "UpdateExpression", "FilterExpression"] {
+        let words = request[member].as_str().unwrap_or_default();
+        let words = words.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '#' || c == ':'));
+        found.extend(words.filter(|w| !w.is_empty() && !w.starts_with(['#', ':'])).map(str::to_owned));
+    }
+    found.extend(keys("Item"));
+    found.extend(keys("Key"));
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn select(action: &str, request: &Value) -> Option<String> {
+    if !matches!(action, "GetItem" | "BatchGetItem" | "Query" | "Scan") {
+        return None;
+    }
+    let specific = request["ProjectionExpression"].is_string();
+    Some(request["Select"].as_str().unwrap_or(if specific { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" }).to_owned())
+}
+
+/// The encryption context of a KMS request.
+pub(crate) fn encryption_context(request: &Value) -> std::collections::BTreeMap<String, String> {
+    let context = request["EncryptionContext"].as_object().into_iter().flatten();
+    context.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 fn partition_of(names: &dyn Names, table: &str, attributes: &Value) -> Option<String> {

@@ -107,12 +107,19 @@ impl Machine {
         let Parts { data_dir, clock, wall, entropy, transport, mut local, extra } = parts;
         let emulators = Emulators::open(emulators::Config { data_dir, clock: wall })?;
         for key in template::keys(template::TEMPLATE)? {
-            let spec = if key.mac { emulators::MasterKeySpec::Mac } else { emulators::MasterKeySpec::Symmetric };
-            local.key_arns.insert(key.logical, emulators.ensure_key(&key.alias, spec)?);
+            let spec = if key.mac { emulators::MasterKeySpec::Hmac256 } else { emulators::MasterKeySpec::Symmetric };
+            let id = emulators.ensure_key(&key.alias, spec)?;
+            local.key_arns.insert(key.logical, format!("arn:aws:kms:{}:{}:key/{id}", template::REGION, template::ACCOUNT));
         }
         let template = Template::read(template::TEMPLATE, &local)?;
         emulators.ensure_tables(&template.tables)?;
-        for queue in &template.queues { emulators.ensure_queue(&queue.name, queue.visibility_s, queue.redrive.clone())?; }
+        // Dead-letter queues first: a redrive names one that must be there.
+        let (dead, live): (Vec<_>, Vec<_>) = template.queues.iter().partition(|q| q.redrive.is_none());
+        for queue in dead.into_iter().chain(live) {
+            emulators.ensure_queue(&emulators::QueueSpec {
+                name: queue.name.clone(), visibility_s: queue.visibility_s, delay_s: 0, retention_s: 345_600, redrive: queue.redrive.clone(),
+            })?;
+        }
         if let Some(from) = local.parameters.get("MailFrom") { emulators.verify_sender(from)?; }
         let mut hosts = BTreeMap::new();
         for (name, function) in &template.functions {

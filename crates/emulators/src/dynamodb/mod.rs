@@ -60,6 +60,11 @@ impl dynoxide::storage_backend::Clock for EngineClock {
 }
 
 impl Dynamo {
+    /// Changes with every write.
+    pub(crate) fn writes(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
+    }
+
     /// Opens the engine on a file, or in memory.
     pub(crate) fn open(file: Option<&Path>, clock: Arc<dyn WallClock>) -> Result<Self, OpenRefused> {
         let failed = |why: String| OpenRefused::Database { name: "dynamodb.sqlite".to_owned(), why };
