@@ -38,6 +38,8 @@ impl ReceiveWindowMs {
 pub enum Question {
     /// The state of one order.
     Order { /** Traded pair. */ pair: Pair, /** The order's name. */ order: ClientOrderId },
+    /// The state of one order by the exchange's own name for it: tells which of our orders a fill belongs to.
+    OrderById { /** Traded pair. */ pair: Pair, /** The exchange's name for the order. */ exchange_order_id: String },
     /// The open orders of a pair.
     OpenOrders { /** Traded pair. */ pair: Pair },
     /// The account's fills of a pair from this trade id on, at most 1000, oldest first.

@@ -101,7 +101,7 @@ async fn a_redirect_is_not_followed() {
     assert_eq!(posts, 1);
 }
 
-// A pooled connection that the server closes after the second request must not lead to a third.
+// A connection that is kept and used again carries each request once.
 #[tokio::test]
 async fn a_connection_that_is_used_again_does_not_send_twice() {
     let (sent, posts) = send(Server::Proper, 3).await;

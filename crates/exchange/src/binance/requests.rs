@@ -67,6 +67,9 @@ fn ask(question: &Question) -> (Endpoint, Parameters) {
         Question::Order { pair, order } => {
             (Endpoint::QueryOrder, vec![("symbol", pair.symbol()), ("origClientOrderId", order.to_string())])
         }
+        Question::OrderById { pair, exchange_order_id } => {
+            (Endpoint::QueryOrder, vec![("symbol", pair.symbol()), ("orderId", exchange_order_id.clone())])
+        }
         Question::OpenOrders { pair } => (Endpoint::OpenOrders, vec![("symbol", pair.symbol())]),
         Question::TradesFrom { pair, trade_id } => {
             (Endpoint::MyTrades, vec![("symbol", pair.symbol()), ("fromId", trade_id.to_string()), ("limit", "1000".to_owned())])

@@ -109,6 +109,12 @@ impl Store {
         row.map_or(Ok(0), |row| row.number("trade_id_seen"))
     }
 
+    /// Notes that the exchange was asked and said nothing new: one write, nobody is woken.
+    pub async fn note_seen(&self, bot: BotId, order: &ClientOrderId, now: WallTime) -> Result<(), StoreError> {
+        let write = Write::update(Table::Trading, order::key(bot, order), "SET #seen_at = :now").when("attribute_exists(pk)").value(":now", n(now.ms()));
+        self.write_one(write).await.map(|_| ())
+    }
+
     /// Commits `facts` conditional writes with the deal's version and a wake; without the last two when the deal is over.
     pub(super) async fn with_wake(
         &self, mut writes: Vec<Write>, facts: usize, bot: BotId, deal: DealId, wake: Wake, host: &Host,
