@@ -16,7 +16,9 @@ pub struct Balance {
 
 impl Balance {
     /// Free and locked together.
-    pub fn total(self) -> Decimal { self.free + self.locked }
+    pub fn total(self) -> Decimal {
+        self.free + self.locked
+    }
 }
 
 /// A change of one asset's balance; either part may be negative.
@@ -34,13 +36,17 @@ pub struct Delta(BTreeMap<String, Move>);
 
 impl Delta {
     /// Adds to the free part of an asset.
-    pub fn add_free(&mut self, asset: &str, units: Decimal) { self.0.entry(asset.to_owned()).or_default().free += units; }
+    pub fn add_free(&mut self, asset: &str, units: Decimal) {
+        self.0.entry(asset.to_owned()).or_default().free += units;
+    }
     /// Adds to the locked part of an asset.
     pub fn add_locked(&mut self, asset: &str, units: Decimal) {
         self.0.entry(asset.to_owned()).or_default().locked += units;
     }
     /// The change of every touched asset.
-    pub fn moves(&self) -> impl Iterator<Item = (&str, Move)> { self.0.iter().map(|(asset, m)| (asset.as_str(), *m)) }
+    pub fn moves(&self) -> impl Iterator<Item = (&str, Move)> {
+        self.0.iter().map(|(asset, m)| (asset.as_str(), *m))
+    }
 }
 
 /// A balance would have become negative: the engine's own arithmetic is wrong, so nothing may be stored.
@@ -71,13 +77,21 @@ impl Account {
         Ok(account)
     }
     /// The balance of an asset; nothing for an asset never held.
-    pub fn balance(&self, asset: &str) -> Balance { self.balances.get(asset).copied().unwrap_or_default() }
+    pub fn balance(&self, asset: &str) -> Balance {
+        self.balances.get(asset).copied().unwrap_or_default()
+    }
     /// Every asset ever held, in alphabetical order.
-    pub fn balances(&self) -> impl Iterator<Item = (&str, Balance)> { self.balances.iter().map(|(a, b)| (a.as_str(), *b)) }
+    pub fn balances(&self) -> impl Iterator<Item = (&str, Balance)> {
+        self.balances.iter().map(|(a, b)| (a.as_str(), *b))
+    }
     /// The number the next order gets; numbers rise by one per order of this account.
-    pub const fn next_order_id(&self) -> u64 { self.next_order_id }
+    pub const fn next_order_id(&self) -> u64 {
+        self.next_order_id
+    }
     /// The number the next trade gets; numbers rise by one per trade of this account, in the order of recording.
-    pub const fn next_trade_id(&self) -> u64 { self.next_trade_id }
+    pub const fn next_trade_id(&self) -> u64 {
+        self.next_trade_id
+    }
 
     pub(crate) fn take_order_id(&mut self) -> u64 {
         self.next_order_id += 1;

@@ -26,7 +26,11 @@ use crate::symbol::Symbol;
 /// candle: none, unless an earlier attempt broke off. Orders that this candle has changed before are not changed again.
 /// On a symbol in BREAK nothing trades.
 pub fn apply_candle(
-    symbol: &Symbol, profile: &Profile, candle: &Candle, orders: &[Order], already: &[Fill],
+    symbol: &Symbol,
+    profile: &Profile,
+    candle: &Candle,
+    orders: &[Order],
+    already: &[Fill],
 ) -> Result<Changes, NotACandle> {
     let path = path::prints(candle, symbol.rules.tick)?;
     match symbol.status {
@@ -34,11 +38,15 @@ pub fn apply_candle(
         SymbolStatus::Break => return Ok(Changes::default()),
     }
     let mut run = Run {
-        symbol, profile, candle,
+        symbol,
+        profile,
+        candle,
         liquidity: Liquidity::new(profile, &symbol.rules, candle, already),
         orders: orders
             .iter()
-            .filter(|order| order.pair == symbol.pair && order.status.is_open() && order.changed_in != Some(candle.open_time))
+            .filter(|order| {
+                order.pair == symbol.pair && order.status.is_open() && order.changed_in != Some(candle.open_time)
+            })
             .map(Working::of)
             .collect(),
     };
@@ -66,8 +74,11 @@ struct Working {
 impl Working {
     fn of(order: &Order) -> Self {
         Self {
-            order: order.clone(), fills: Vec::new(), delta: Delta::default(),
-            rests_from: order.arrived.then_some(0), changed: false,
+            order: order.clone(),
+            fills: Vec::new(),
+            delta: Delta::default(),
+            rests_from: order.arrived.then_some(0),
+            changed: false,
         }
     }
     fn end(&mut self, status: Status) {
@@ -88,10 +99,13 @@ impl Run<'_> {
     /// Fills the resting orders that the print has gone through, best price first, then the older first.
     fn fill_resting(&mut self, print: &Print) {
         let mut crossed: Vec<(usize, Price)> = (0..self.orders.len())
-            .filter_map(|index| self.orders.get(index).and_then(|w| self.crossed_at(w, print)).map(|price| (index, price)))
+            .filter_map(|index| {
+                self.orders.get(index).and_then(|w| self.crossed_at(w, print)).map(|price| (index, price))
+            })
             .collect();
         crossed.sort_by(|(index_a, a), (index_b, b)| {
-            let better = if self.orders.get(*index_a).is_some_and(|w| w.order.side == Side::Buy) { b.cmp(a) } else { a.cmp(b) };
+            let better =
+                if self.orders.get(*index_a).is_some_and(|w| w.order.side == Side::Buy) { b.cmp(a) } else { a.cmp(b) };
             better.then(index_a.cmp(index_b))
         });
         for (index, price) in crossed {
@@ -210,7 +224,9 @@ impl Run<'_> {
             self.end(other, Status::ExpiredInMatch);
         }
     }
-    fn meets_own(&self, index: usize, price: Price) -> bool { !self.own_within(index, price).is_empty() }
+    fn meets_own(&self, index: usize, price: Price) -> bool {
+        !self.own_within(index, price).is_empty()
+    }
     fn own_within(&self, index: usize, reached: Price) -> Vec<usize> {
         let Some(side) = self.orders.get(index).map(|working| working.order.side) else { return Vec::new() };
         let opposes = |working: &Working| {
@@ -244,7 +260,9 @@ impl Run<'_> {
 
 /// What the order would take at this level if the level had it: what remains, and what its lock still pays for.
 fn wanted_at(order: &Order, level: Price) -> Quantity {
-    let payable = |units: Decimal| strategy::money::Amount::admit(units).map_or(Quantity::ZERO, |amount| level.quantity_for(amount));
+    let payable = |units: Decimal| {
+        strategy::money::Amount::admit(units).map_or(Quantity::ZERO, |amount| level.quantity_for(amount))
+    };
     let held = || Quantity::admit(order.locked).unwrap_or(Quantity::ZERO);
     match (order.kind, order.side) {
         (Kind::MarketByQuote { .. }, Side::Buy) => payable(order.locked),
@@ -262,7 +280,11 @@ struct Walk {
     satisfied: bool,
 }
 
-struct Trade { price: Price, quantity: Quantity, maker: bool }
+struct Trade {
+    price: Price,
+    quantity: Quantity,
+    maker: bool,
+}
 
 /// Books one fill: pays from the lock, receives less the fee, and releases what a better price left over.
 fn trade(working: &mut Working, profile: &Profile, candle: &Candle, print: &Print, trade: Trade) {
@@ -290,8 +312,19 @@ fn trade(working: &mut Working, profile: &Profile, candle: &Candle, print: &Prin
     working.delta.add_free(&locked_asset, left_over);
     working.delta.add_free(&received_asset, received - fee);
     working.fills.push(Fill {
-        trade_id: 0, order_id: order.id, pair: order.pair.clone(), side: order.side, price, quantity, value, fee,
-        fee_asset: received_asset, maker, at: print.at, candle: candle.open_time, print: print.index,
+        trade_id: 0,
+        order_id: order.id,
+        pair: order.pair.clone(),
+        side: order.side,
+        price,
+        quantity,
+        value,
+        fee,
+        fee_asset: received_asset,
+        maker,
+        at: print.at,
+        candle: candle.open_time,
+        print: print.index,
     });
     working.changed = true;
 }

@@ -18,7 +18,10 @@ pub enum CancelRefused {
 
 /// A cancelled order and the account that got its lock back. Both are stored together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cancelled { pub account: Account, pub order: Order }
+pub struct Cancelled {
+    pub account: Account,
+    pub order: Order,
+}
 
 /// Cancels an open order at once, whether it has arrived in the book or not: fills of candles already applied stand.
 pub fn cancel(account: &Account, order: &Order) -> Result<Cancelled, CancelRefused> {

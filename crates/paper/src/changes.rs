@@ -23,7 +23,10 @@ pub struct Changes(Vec<OrderChange>);
 
 /// A part of the changes, and the account as it is once they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece { pub account: Account, pub changes: Vec<OrderChange> }
+pub struct Piece {
+    pub account: Account,
+    pub changes: Vec<OrderChange>,
+}
 
 impl Changes {
     /// Puts them into the order of storing. What depends on another order being there comes before that order is gone:
@@ -41,9 +44,13 @@ impl Changes {
         Self(changes)
     }
     /// Whether the candle did nothing to this account.
-    pub fn is_empty(&self) -> bool { self.0.is_empty() }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
     /// The changed orders.
-    pub fn orders(&self) -> impl Iterator<Item = &OrderChange> { self.0.iter() }
+    pub fn orders(&self) -> impl Iterator<Item = &OrderChange> {
+        self.0.iter()
+    }
     /// Cuts the changes into pieces of at most `orders_max` orders. Each piece with its account is consistent, so that
     /// a store with bounded transactions can write one after the other: money never half-moves, and applying the same
     /// candle again to what is stored gives exactly the pieces that are missing.
@@ -91,5 +98,7 @@ impl Resting {
     }
 }
 impl From<&Order> for Resting {
-    fn from(order: &Order) -> Self { Self { arrived: order.arrived, side: order.side, limit: order.kind.limit() } }
+    fn from(order: &Order) -> Self {
+        Self { arrived: order.arrived, side: order.side, limit: order.kind.limit() }
+    }
 }

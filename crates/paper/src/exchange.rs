@@ -44,7 +44,9 @@ impl Exchange {
         Self { profile, account, symbols: BTreeMap::new(), orders: BTreeMap::new(), fills: Vec::new() }
     }
     /// Lists a symbol, or replaces its rules and status.
-    pub fn list(&mut self, symbol: Symbol) { self.symbols.insert(symbol.pair.clone(), symbol); }
+    pub fn list(&mut self, symbol: Symbol) {
+        self.symbols.insert(symbol.pair.clone(), symbol);
+    }
     /// Takes an order; see [`place`].
     pub fn place(&mut self, pair: &Pair, new: NewOrder) -> Result<&Order, PlaceRefused> {
         let symbol = self.symbols.get(pair).ok_or(PlaceRefused::Closed)?;
@@ -78,15 +80,25 @@ impl Exchange {
         Ok(true)
     }
     /// The account.
-    pub const fn account(&self) -> &Account { &self.account }
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
     /// Every order ever placed, oldest first.
-    pub fn orders(&self) -> impl Iterator<Item = &Order> { self.orders.values() }
+    pub fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders.values()
+    }
     /// An order by its number.
-    pub fn order(&self, order_id: u64) -> Option<&Order> { self.orders.get(&order_id) }
+    pub fn order(&self, order_id: u64) -> Option<&Order> {
+        self.orders.get(&order_id)
+    }
     /// Every fill, in the order of recording.
-    pub fn fills(&self) -> &[Fill] { &self.fills }
+    pub fn fills(&self) -> &[Fill] {
+        &self.fills
+    }
     /// A listed symbol.
-    pub fn symbol(&self, pair: &Pair) -> Option<&Symbol> { self.symbols.get(pair) }
+    pub fn symbol(&self, pair: &Pair) -> Option<&Symbol> {
+        self.symbols.get(pair)
+    }
 
     fn open_orders(&self, pair: &Pair) -> Vec<Order> {
         self.orders.values().filter(|order| order.pair == *pair && order.status.is_open()).cloned().collect()

@@ -30,10 +30,13 @@ impl<'a> Liquidity<'a> {
     /// `already` are the account's fills in this candle that are stored from an attempt that broke off.
     pub(crate) fn new(profile: &'a Profile, rules: &'a SymbolRules, candle: &Candle, already: &[Fill]) -> Self {
         let mut liquidity = Self {
-            profile, rules,
+            profile,
+            rules,
             level_depth: depth_per_level(candle.volume, profile, rules),
             total_max: candle.volume.decimal() * profile.volume_share,
-            total_used: Decimal::ZERO, printed: BTreeMap::new(), walked: BTreeMap::new(),
+            total_used: Decimal::ZERO,
+            printed: BTreeMap::new(),
+            walked: BTreeMap::new(),
         };
         for fill in already.iter().filter(|fill| fill.candle == candle.open_time) {
             if fill.maker {
@@ -55,7 +58,9 @@ impl<'a> Liquidity<'a> {
         self.lots(self.level_depth.decimal() - used)
     }
     /// What is left of the account's share of the candle as a whole.
-    pub(crate) fn of_all(&self) -> Quantity { self.lots(self.total_max) }
+    pub(crate) fn of_all(&self) -> Quantity {
+        self.lots(self.total_max)
+    }
     pub(crate) fn use_print(&mut self, print: usize, quantity: Quantity) {
         *self.printed.entry(print).or_default() += quantity.decimal();
         self.total_used += quantity.decimal();

@@ -43,7 +43,9 @@ impl Kind {
     /// The base quantity asked for; unknown for a market order by quote.
     pub const fn quantity(self) -> Option<Quantity> {
         match self {
-            Kind::Limit { quantity, .. } | Kind::LimitMaker { quantity, .. } | Kind::Market { quantity } => Some(quantity),
+            Kind::Limit { quantity, .. } | Kind::LimitMaker { quantity, .. } | Kind::Market { quantity } => {
+                Some(quantity)
+            }
             Kind::MarketByQuote { .. } => None,
         }
     }
@@ -69,7 +71,9 @@ pub enum Status {
 
 impl Status {
     /// Whether something can still happen to it.
-    pub const fn is_open(self) -> bool { matches!(self, Status::New | Status::PartiallyFilled) }
+    pub const fn is_open(self) -> bool {
+        matches!(self, Status::New | Status::PartiallyFilled)
+    }
 }
 
 /// What is asked for. The quantity and price have passed no filter yet.
@@ -121,5 +125,7 @@ impl Order {
         }
     }
     /// Base units that are still to be filled; nothing for a market order by quote.
-    pub fn remaining(&self) -> Quantity { self.kind.quantity().unwrap_or(Quantity::ZERO).less(self.executed) }
+    pub fn remaining(&self) -> Quantity {
+        self.kind.quantity().unwrap_or(Quantity::ZERO).less(self.executed)
+    }
 }

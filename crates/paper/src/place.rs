@@ -34,14 +34,21 @@ pub enum PlaceRefused {
 
 /// An order that was taken, and the account with its cost locked. Both are stored together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed { pub account: Account, pub order: Order }
+pub struct Placed {
+    pub account: Account,
+    pub order: Order,
+}
 
 /// Takes a new order, or says why not. `open` are the account's open orders of this symbol.
 ///
 /// Orders reach the book at the open of the next candle: the answer is NEW without a fill for every kind, and a market
 /// order takes when that candle is applied.
 pub fn place(
-    symbol: &Symbol, profile: &Profile, account: &Account, open: &[Order], new: NewOrder,
+    symbol: &Symbol,
+    profile: &Profile,
+    account: &Account,
+    open: &[Order],
+    new: NewOrder,
 ) -> Result<Placed, PlaceRefused> {
     let last = symbol.last_price().filter(|_| symbol.is_open()).ok_or(PlaceRefused::Closed)?;
     filter::check(symbol, new.kind, last).map_err(PlaceRefused::Filter)?;
@@ -61,8 +68,17 @@ pub fn place(
         return Err(PlaceRefused::WouldTake);
     }
     let mut order = Order {
-        id, client_id, pair: symbol.pair.clone(), side: new.side, kind: new.kind, status: Status::New,
-        executed: Quantity::ZERO, value: Amount::ZERO, locked: Decimal::ZERO, arrived: false, changed_in: None,
+        id,
+        client_id,
+        pair: symbol.pair.clone(),
+        side: new.side,
+        kind: new.kind,
+        status: Status::New,
+        executed: Quantity::ZERO,
+        value: Amount::ZERO,
+        locked: Decimal::ZERO,
+        arrived: false,
+        changed_in: None,
         last_fill_at: None,
     };
     let free = account.balance(order.locked_asset()).free;
@@ -84,7 +100,9 @@ fn worst_case(order: &Order, symbol: &Symbol, quote: Quote, profile: &Profile, f
     let at_quote = quote.taken_by(order.side).decimal();
     let with_collar = |cost: Decimal| (cost <= free).then(|| free.min(cost + cost * profile.market_collar.fraction()));
     match (order.side, order.kind) {
-        (Side::Buy, Kind::Limit { price, quantity, .. } | Kind::LimitMaker { price, quantity }) => Some(cost(price, quantity)),
+        (Side::Buy, Kind::Limit { price, quantity, .. } | Kind::LimitMaker { price, quantity }) => {
+            Some(cost(price, quantity))
+        }
         (Side::Sell, Kind::Limit { quantity, .. } | Kind::LimitMaker { quantity, .. } | Kind::Market { quantity }) => {
             Some(quantity.decimal())
         }
@@ -98,7 +116,9 @@ fn worst_case(order: &Order, symbol: &Symbol, quote: Quote, profile: &Profile, f
     }
 }
 
-fn cost(price: Price, quantity: Quantity) -> Decimal { (price * quantity).decimal() }
+fn cost(price: Price, quantity: Quantity) -> Decimal {
+    (price * quantity).decimal()
+}
 
 /// A client id for an order that came without one: 22 hex characters, the same for the same order every time.
 fn derived_client_id(symbol: &str, id: u64) -> String {

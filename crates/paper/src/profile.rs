@@ -65,4 +65,6 @@ impl Profile {
     }
 }
 
-fn percent(value: Decimal) -> Percent { Percent::admit(value).unwrap_or(Percent::ZERO) }
+fn percent(value: Decimal) -> Percent {
+    Percent::admit(value).unwrap_or(Percent::ZERO)
+}

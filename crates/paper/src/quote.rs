@@ -33,7 +33,9 @@ impl Quote {
         }
     }
     /// Whether a limit order at `price` would take at once.
-    pub fn is_crossed_by(self, side: Side, price: Price) -> bool { reaches(side, price, self.taken_by(side)) }
+    pub fn is_crossed_by(self, side: Side, price: Price) -> bool {
+        reaches(side, price, self.taken_by(side))
+    }
 }
 
 /// Whether an order on `side` limited to `limit` accepts `price`.

@@ -40,16 +40,28 @@ impl Symbol {
     /// Lists a pair: trading, and waiting for its first candle.
     pub fn list(pair: Pair, rules: SymbolRules) -> Result<Self, RulesTooFine> {
         let scale = rules.tick.decimal().normalize().scale() + rules.lot.decimal().normalize().scale();
-        if scale > SCALE_MAX { Err(RulesTooFine) } else { Ok(Self { pair, rules, status: SymbolStatus::Trading, last: None }) }
+        if scale > SCALE_MAX {
+            Err(RulesTooFine)
+        } else {
+            Ok(Self { pair, rules, status: SymbolStatus::Trading, last: None })
+        }
     }
     /// Close of the last candle.
-    pub fn last_price(&self) -> Option<Price> { self.last.map(|candle| candle.close) }
+    pub fn last_price(&self) -> Option<Price> {
+        self.last.map(|candle| candle.close)
+    }
     /// Market time: the close of the last candle, or the start of time before the first.
-    pub fn now(&self) -> MarketTime { self.last.map_or(MarketTime::START, |candle| candle.close_time) }
+    pub fn now(&self) -> MarketTime {
+        self.last.map_or(MarketTime::START, |candle| candle.close_time)
+    }
     /// Whether the candle is later than everything applied; an older or repeated one changes nothing (idempotence).
-    pub fn is_due(&self, candle: &Candle) -> bool { self.last.is_none_or(|last| candle.open_time > last.open_time) }
+    pub fn is_due(&self, candle: &Candle) -> bool {
+        self.last.is_none_or(|last| candle.open_time > last.open_time)
+    }
     /// The symbol after the candle.
-    pub fn advanced(&self, candle: Candle) -> Self { Self { last: Some(candle), ..self.clone() } }
+    pub fn advanced(&self, candle: Candle) -> Self {
+        Self { last: Some(candle), ..self.clone() }
+    }
     /// Whether orders are taken: the symbol trades and has a price.
     pub fn is_open(&self) -> bool {
         match self.status {
@@ -58,7 +70,9 @@ impl Symbol {
         }
     }
     /// What a limit order may be priced at most, in quote, by PRICE_FILTER.
-    pub fn price_max(&self) -> Decimal { Decimal::from(1_000_000_000) }
+    pub fn price_max(&self) -> Decimal {
+        Decimal::from(1_000_000_000)
+    }
     /// What an order may be sized at most, in base, by LOT_SIZE.
     pub fn quantity_max(&self) -> Quantity {
         Quantity::admit(Decimal::from(1_000_000_000)).unwrap_or(Quantity::ZERO)

@@ -11,16 +11,26 @@ use rust_decimal::Decimal;
 use strategy::market::{Candle, MarketTime, Pair, SymbolStatus};
 use strategy::order::Side;
 
-fn d(text: &str) -> Decimal { text.parse().unwrap() }
-fn pair() -> Pair { "BTC-USDT".parse().unwrap() }
+fn d(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+fn pair() -> Pair {
+    "BTC-USDT".parse().unwrap()
+}
 fn candle(minute: i64, open: &str, high: &str, low: &str, close: &str, volume: &str) -> Candle {
     Candle {
-        open_time: MarketTime::from_ms(minute * 60_000), close_time: MarketTime::from_ms((minute + 1) * 60_000),
-        open: open.parse().unwrap(), high: high.parse().unwrap(), low: low.parse().unwrap(), close: close.parse().unwrap(),
+        open_time: MarketTime::from_ms(minute * 60_000),
+        close_time: MarketTime::from_ms((minute + 1) * 60_000),
+        open: open.parse().unwrap(),
+        high: high.parse().unwrap(),
+        low: low.parse().unwrap(),
+        close: close.parse().unwrap(),
         volume: volume.parse().unwrap(),
     }
 }
-fn flat(minute: i64, price: &str) -> Candle { candle(minute, price, price, price, price, "100") }
+fn flat(minute: i64, price: &str) -> Candle {
+    candle(minute, price, price, price, price, "100")
+}
 fn exchange_with(profile: Profile) -> Exchange {
     let account = Account::open([("USDT".into(), d("10000")), ("BTC".into(), d("10"))]).unwrap();
     let mut exchange = Exchange::open(profile, account);
@@ -28,12 +38,16 @@ fn exchange_with(profile: Profile) -> Exchange {
     exchange.apply_candle(&pair(), flat(1, "100")).unwrap();
     exchange
 }
-fn exchange() -> Exchange { exchange_with(Profile::standard()) }
+fn exchange() -> Exchange {
+    exchange_with(Profile::standard())
+}
 fn limit(side: Side, price: &str, quantity: &str, time_in_force: TimeInForce) -> NewOrder {
     let kind = Kind::Limit { price: price.parse().unwrap(), quantity: quantity.parse().unwrap(), time_in_force };
     NewOrder { client_id: None, side, kind }
 }
-fn gtc(side: Side, price: &str, quantity: &str) -> NewOrder { limit(side, price, quantity, TimeInForce::Gtc) }
+fn gtc(side: Side, price: &str, quantity: &str) -> NewOrder {
+    limit(side, price, quantity, TimeInForce::Gtc)
+}
 fn maker(side: Side, price: &str, quantity: &str) -> NewOrder {
     let kind = Kind::LimitMaker { price: price.parse().unwrap(), quantity: quantity.parse().unwrap() };
     NewOrder { client_id: None, side, kind }
@@ -44,11 +58,21 @@ fn market(side: Side, quantity: &str) -> NewOrder {
 fn by_quote(side: Side, amount: &str) -> NewOrder {
     NewOrder { client_id: None, side, kind: Kind::MarketByQuote { amount: amount.parse().unwrap() } }
 }
-fn named(id: &str, order: NewOrder) -> NewOrder { NewOrder { client_id: Some(id.into()), ..order } }
-fn place(exchange: &mut Exchange, new: NewOrder) -> u64 { exchange.place(&pair(), new).unwrap().id }
-fn apply(exchange: &mut Exchange, candle: Candle) { assert!(exchange.apply_candle(&pair(), candle).unwrap()); }
-fn order(exchange: &Exchange, id: u64) -> &Order { exchange.order(id).unwrap() }
-fn refused(exchange: &mut Exchange, new: NewOrder) -> PlaceRefused { exchange.place(&pair(), new).unwrap_err() }
+fn named(id: &str, order: NewOrder) -> NewOrder {
+    NewOrder { client_id: Some(id.into()), ..order }
+}
+fn place(exchange: &mut Exchange, new: NewOrder) -> u64 {
+    exchange.place(&pair(), new).unwrap().id
+}
+fn apply(exchange: &mut Exchange, candle: Candle) {
+    assert!(exchange.apply_candle(&pair(), candle).unwrap());
+}
+fn order(exchange: &Exchange, id: u64) -> &Order {
+    exchange.order(id).unwrap()
+}
+fn refused(exchange: &mut Exchange, new: NewOrder) -> PlaceRefused {
+    exchange.place(&pair(), new).unwrap_err()
+}
 
 #[test]
 fn a_market_order_is_new_when_placed_and_takes_at_the_open_of_the_next_candle() {
@@ -145,7 +169,10 @@ fn ioc_takes_what_there_is_and_fok_all_or_nothing() {
     let mut exchange = exchange();
     let ioc = place(&mut exchange, limit(Side::Buy, "100.01", "0.5", TimeInForce::Ioc));
     apply(&mut exchange, candle(2, "100", "100", "100", "100", "10"));
-    assert_eq!((order(&exchange, ioc).status, order(&exchange, ioc).executed.to_string()), (Status::Expired, "0.1".into()));
+    assert_eq!(
+        (order(&exchange, ioc).status, order(&exchange, ioc).executed.to_string()),
+        (Status::Expired, "0.1".into())
+    );
     let fok = place(&mut exchange, limit(Side::Buy, "100.02", "0.3", TimeInForce::Fok));
     apply(&mut exchange, candle(3, "100", "100", "100", "100", "10"));
     assert_eq!((order(&exchange, fok).status, order(&exchange, fok).executed.is_zero()), (Status::Expired, true));

@@ -17,11 +17,22 @@ use strategy::money::{Amount, Price, Quantity};
 use strategy::order::Side;
 
 #[derive(Debug, Clone)]
-enum Step { Place(NewOrder), Cancel(u64), Candle(Candle), SameCandleAgain }
+enum Step {
+    Place(NewOrder),
+    Cancel(u64),
+    Candle(Candle),
+    SameCandleAgain,
+}
 
-fn cents(range: std::ops::Range<i64>) -> impl Strategy<Value = Decimal> { range.prop_map(|n| Decimal::new(n, 2)) }
-fn side() -> impl Strategy<Value = Side> { prop_oneof![Just(Side::Buy), Just(Side::Sell)] }
-fn price() -> impl Strategy<Value = Price> { cents(9900..10100).prop_map(|p| Price::admit(p).unwrap()) }
+fn cents(range: std::ops::Range<i64>) -> impl Strategy<Value = Decimal> {
+    range.prop_map(|n| Decimal::new(n, 2))
+}
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Buy), Just(Side::Sell)]
+}
+fn price() -> impl Strategy<Value = Price> {
+    cents(9900..10100).prop_map(|p| Price::admit(p).unwrap())
+}
 fn quantity() -> impl Strategy<Value = Quantity> {
     (1i64..300_000).prop_map(|lots| Quantity::admit(Decimal::new(lots, 5)).unwrap())
 }
@@ -35,18 +46,29 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 fn order() -> impl Strategy<Value = NewOrder> {
-    (side(), kind(), proptest::option::of("[a-c]")).prop_map(|(side, kind, client_id)| NewOrder { client_id, side, kind })
+    (side(), kind(), proptest::option::of("[a-c]")).prop_map(|(side, kind, client_id)| NewOrder {
+        client_id,
+        side,
+        kind,
+    })
 }
 fn candle() -> impl Strategy<Value = Candle> {
-    (cents(9900..10100), cents(0..100), cents(0..100), 0u32..=100, 0i64..4_000_000).prop_map(|(low, a, b, close, volume)| {
-        let high = low + a + b;
-        let close = (low + (high - low) * Decimal::new(i64::from(close), 2)).round_dp(2);
-        let p = |d| Price::admit(d).unwrap();
-        Candle {
-            open_time: MarketTime::START, close_time: MarketTime::START, open: p(low + a), high: p(high), low: p(low),
-            close: p(close), volume: Quantity::admit(Decimal::new(volume, 5)).unwrap(),
-        }
-    })
+    (cents(9900..10100), cents(0..100), cents(0..100), 0u32..=100, 0i64..4_000_000).prop_map(
+        |(low, a, b, close, volume)| {
+            let high = low + a + b;
+            let close = (low + (high - low) * Decimal::new(i64::from(close), 2)).round_dp(2);
+            let p = |d| Price::admit(d).unwrap();
+            Candle {
+                open_time: MarketTime::START,
+                close_time: MarketTime::START,
+                open: p(low + a),
+                high: p(high),
+                low: p(low),
+                close: p(close),
+                volume: Quantity::admit(Decimal::new(volume, 5)).unwrap(),
+            }
+        },
+    )
 }
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
@@ -56,15 +78,23 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::SameCandleAgain),
     ]
 }
-fn pair() -> Pair { "BTC-USDT".parse().unwrap() }
-fn start() -> BTreeMap<String, Decimal> { [("USDT".to_owned(), Decimal::from(1000)), ("BTC".to_owned(), Decimal::TEN)].into() }
+fn pair() -> Pair {
+    "BTC-USDT".parse().unwrap()
+}
+fn start() -> BTreeMap<String, Decimal> {
+    [("USDT".to_owned(), Decimal::from(1000)), ("BTC".to_owned(), Decimal::TEN)].into()
+}
 fn exchange(profile: Profile) -> Exchange {
     let mut exchange = Exchange::open(profile, Account::open(start()).unwrap());
     exchange.list(Symbol::list(pair(), default_rules().unwrap()).unwrap());
     exchange
 }
 fn at_minute(candle: Candle, minute: i64) -> Candle {
-    Candle { open_time: MarketTime::from_ms(minute * 60_000), close_time: MarketTime::from_ms((minute + 1) * 60_000), ..candle }
+    Candle {
+        open_time: MarketTime::from_ms(minute * 60_000),
+        close_time: MarketTime::from_ms((minute + 1) * 60_000),
+        ..candle
+    }
 }
 
 /// Runs the steps, and calls `check` after each with every candle so far.
@@ -197,13 +227,20 @@ proptest! {
 
 /// What a store holds: written piece by piece.
 #[derive(Debug, Clone, PartialEq)]
-struct Stored { symbol: Symbol, account: Account, orders: BTreeMap<u64, Order>, fills: Vec<Fill> }
+struct Stored {
+    symbol: Symbol,
+    account: Account,
+    orders: BTreeMap<u64, Order>,
+    fills: Vec<Fill>,
+}
 
 impl Stored {
     fn of(exchange: &Exchange) -> Self {
         Self {
-            symbol: exchange.symbol(&pair()).unwrap().clone(), account: exchange.account().clone(),
-            orders: exchange.orders().map(|o| (o.id, o.clone())).collect(), fills: exchange.fills().to_vec(),
+            symbol: exchange.symbol(&pair()).unwrap().clone(),
+            account: exchange.account().clone(),
+            orders: exchange.orders().map(|o| (o.id, o.clone())).collect(),
+            fills: exchange.fills().to_vec(),
         }
     }
     /// Applies a candle and stops after `stop` pieces.

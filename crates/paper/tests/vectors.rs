@@ -10,7 +10,9 @@ fn cases(file: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(&path).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["cases"].as_array().unwrap().clone()
 }
-fn text<'a>(case: &'a Value, field: &str) -> &'a str { case[field].as_str().unwrap() }
+fn text<'a>(case: &'a Value, field: &str) -> &'a str {
+    case[field].as_str().unwrap()
+}
 
 #[test]
 fn fees_are_a_share_of_what_is_received_rounded_up_to_8_decimals() {
@@ -25,8 +27,12 @@ fn a_candle_becomes_the_written_path() {
     for case in cases("paths.json") {
         let price = |field: &str| text(&case, field).parse().unwrap();
         let candle = Candle {
-            open_time: MarketTime::from_ms(60_000), close_time: MarketTime::from_ms(120_000),
-            open: price("open"), high: price("high"), low: price("low"), close: price("close"),
+            open_time: MarketTime::from_ms(60_000),
+            close_time: MarketTime::from_ms(120_000),
+            open: price("open"),
+            high: price("high"),
+            low: price("low"),
+            close: price("close"),
             volume: text(&case, "volume").parse().unwrap(),
         };
         let path = prints(&candle, text(&case, "tick").parse().unwrap()).unwrap();
@@ -36,6 +42,10 @@ fn a_candle_becomes_the_written_path() {
         assert_eq!(path.len(), PRINTS, "{}", case["id"]);
         let volume: rust_decimal::Decimal = path.iter().map(|print| print.volume).sum();
         assert_eq!(volume, candle.volume.decimal(), "{}", case["id"]);
-        assert!(path.iter().all(|print| candle.open_time <= print.at && print.at < candle.close_time), "{}", case["id"]);
+        assert!(
+            path.iter().all(|print| candle.open_time <= print.at && print.at < candle.close_time),
+            "{}",
+            case["id"]
+        );
     }
 }

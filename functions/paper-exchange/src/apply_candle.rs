@@ -90,7 +90,8 @@ async fn fill_account(deps: &Deps, symbol: &Symbol, candle: &Candle, id: Account
         let already = fills::of_candle(&deps.store, id, &name, candle.open_time).await?;
         let orders: Vec<_> = stored.iter().map(|stored| stored.order.clone()).collect();
         let changes = paper::apply::apply_candle(symbol, &deps.profile, candle, &orders, &already)?;
-        let pieces = changes.pieces(&read.account, ORDERS_PER_PIECE)
+        let pieces = changes
+            .pieces(&read.account, ORDERS_PER_PIECE)
             .map_err(|overdrawn| StoreError::Corrupt { what: format!("account {id}: {overdrawn}") })?;
         let Some(piece) = pieces.into_iter().next() else { return Ok(()) };
         let writes = writes_of(id, &read, piece, &stored, deps.clock.now())?;
@@ -100,11 +101,18 @@ async fn fill_account(deps: &Deps, symbol: &Symbol, candle: &Candle, id: Account
 }
 
 fn writes_of(
-    id: AccountId, read: &account::Versioned, piece: Piece, stored: &[StoredOrder], now: WallTime,
+    id: AccountId,
+    read: &account::Versioned,
+    piece: Piece,
+    stored: &[StoredOrder],
+    now: WallTime,
 ) -> Result<Vec<Write>, StoreError> {
     let mut writes = vec![account::put_changed(id, read, &piece.account)?];
     for change in piece.changes {
-        let accepted_at = stored.iter().find(|stored| stored.order.id == change.order.id).map(|stored| stored.accepted_at)
+        let accepted_at = stored
+            .iter()
+            .find(|stored| stored.order.id == change.order.id)
+            .map(|stored| stored.accepted_at)
             .ok_or_else(|| StoreError::Corrupt { what: "a changed order that was not read".into() })?;
         writes.push(book::write(id, &change.order));
         writes.extend(fills::put(id, &change.fills)?);

@@ -21,7 +21,10 @@ const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
 
 /// A request's own time and how long it wants to be valid; in microseconds of the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window { sent_us: i64, valid_us: i64 }
+pub struct Window {
+    sent_us: i64,
+    valid_us: i64,
+}
 
 /// The caller of a signed request.
 #[derive(Debug)]
@@ -34,10 +37,12 @@ pub struct Caller {
 
 impl Window {
     fn of(parameters: &Parameters) -> Result<Self, Refusal> {
-        let timestamp = parameters.needed("timestamp").and_then(|_| parameters.integer("timestamp"))?.unwrap_or_default();
+        let timestamp =
+            parameters.needed("timestamp").and_then(|_| parameters.integer("timestamp"))?.unwrap_or_default();
         let overflow = || Refusal::overflow("timestamp");
         let sent = i64::try_from(timestamp).map_err(|_| overflow())?;
-        let sent_us = if timestamp >= MICROSECONDS_FROM { sent } else { sent.checked_mul(1000).ok_or_else(overflow)? };
+        let sent_us =
+            if timestamp >= MICROSECONDS_FROM { sent } else { sent.checked_mul(1000).ok_or_else(overflow)? };
         let window = parameters.decimal("recvWindow")?.unwrap_or_else(|| Decimal::from(WINDOW_MS_DEFAULT));
         if window.normalize().scale() > 3 {
             return Err(Refusal::too_precise("recvWindow"));
@@ -63,9 +68,14 @@ impl Window {
 
 /// Finds the caller of a signed request, or refuses.
 pub async fn authorise(
-    deps: &Deps, headers: &HeaderMap, query: &[u8], body: &[u8], parameters: &Parameters,
+    deps: &Deps,
+    headers: &HeaderMap,
+    query: &[u8],
+    body: &[u8],
+    parameters: &Parameters,
 ) -> Result<Caller, Refusal> {
-    let api_key = headers.get("x-mbx-apikey").and_then(|value| value.to_str().ok()).ok_or_else(Refusal::bad_key_format)?;
+    let api_key =
+        headers.get("x-mbx-apikey").and_then(|value| value.to_str().ok()).ok_or_else(Refusal::bad_key_format)?;
     if api_key.len() != 64 || !api_key.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(Refusal::bad_key_format());
     }

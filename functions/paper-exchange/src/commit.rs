@@ -30,7 +30,9 @@ pub async fn commit(deps: &Deps, writes: &[Write]) -> Result<Committed, StoreErr
                 if cancelled.first_failed_condition().is_some() || cancelled.only_contention() {
                     return Ok(Committed::Outdated);
                 }
-                return Err(StoreError::Unavailable { what: format!("transaction cancelled: {:?}", reasons(&cancelled)) });
+                return Err(StoreError::Unavailable {
+                    what: format!("transaction cancelled: {:?}", reasons(&cancelled)),
+                });
             }
             Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. })) if repeats < REPEATS_MAX => repeats += 1,
             Err(TransactFailed::Store(error)) => return Err(error),
@@ -40,11 +42,15 @@ pub async fn commit(deps: &Deps, writes: &[Write]) -> Result<Committed, StoreErr
 
 /// The reasons without the items that were found: those hold balances.
 fn reasons(cancelled: &store::Cancelled) -> Vec<&'static str> {
-    cancelled.0.iter().map(|reason| match reason {
-        store::Reason::Fine => "fine",
-        store::Reason::ConditionFailed(_) => "condition failed",
-        store::Reason::Conflict => "conflict",
-        store::Reason::Throttled => "throttled",
-        store::Reason::Other(_) => "other",
-    }).collect()
+    cancelled
+        .0
+        .iter()
+        .map(|reason| match reason {
+            store::Reason::Fine => "fine",
+            store::Reason::ConditionFailed(_) => "condition failed",
+            store::Reason::Conflict => "conflict",
+            store::Reason::Throttled => "throttled",
+            store::Reason::Other(_) => "other",
+        })
+        .collect()
 }

@@ -46,10 +46,14 @@ impl Deps {
     /// From the function's host; `TABLE_PAPER` names the table.
     pub fn of(host: &host::Host) -> Self {
         Self {
-            store: store::Store::of(host), clock: host.clock.clone(), entropy: host.entropy.clone(),
+            store: store::Store::of(host),
+            clock: host.clock.clone(),
+            entropy: host.entropy.clone(),
             profile: paper::profile::Profile::standard(),
         }
     }
     /// A token that makes one transaction safe to repeat.
-    pub(crate) fn token(&self) -> String { self.entropy.ulid(self.clock.now()).to_string() }
+    pub(crate) fn token(&self) -> String {
+        self.entropy.ulid(self.clock.now()).to_string()
+    }
 }

@@ -49,7 +49,10 @@ pub struct PermissionsWanted {
 
 /// A new key. The secret is shown this once.
 #[derive(Debug)]
-pub struct NewKey { pub api_key: String, pub api_secret: Secret<String> }
+pub struct NewKey {
+    pub api_key: String,
+    pub api_secret: Secret<String>,
+}
 
 /// Why no key was made; nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -69,16 +72,18 @@ impl From<MakeKeyRefused> for Problem {
     fn from(refused: MakeKeyRefused) -> Problem {
         match refused {
             MakeKeyRefused::Balances(faults) => Problem::invalid_fields().with_faults(faults),
-            MakeKeyRefused::TooManyKeys => {
-                Problem::too_many_requests().because(format!("At most {} paper keys per user; use one you have.", key::KEYS_MAX))
-            }
+            MakeKeyRefused::TooManyKeys => Problem::too_many_requests()
+                .because(format!("At most {} paper keys per user; use one you have.", key::KEYS_MAX)),
             MakeKeyRefused::Store(error) => error.into(),
         }
     }
 }
 
 #[derive(Serialize)]
-struct KeyMade { api_key: String, api_secret: String }
+struct KeyMade {
+    api_key: String,
+    api_secret: String,
+}
 
 /// The endpoint: parse, make, answer.
 pub(crate) async fn answer(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -98,8 +103,12 @@ pub async fn make_key(deps: &Deps, user: UserId, form: MakeKey) -> Result<NewKey
     let api_key = hex::encode(deps.entropy.bytes::<KEY_BYTES>());
     let secret = hex::encode(deps.entropy.bytes::<KEY_BYTES>());
     let new = ApiKey {
-        account: id, secret: Secret::new(secret.clone()), user, withdraw: form.permissions.withdraw,
-        ip_restrict: form.ip_restrict.unwrap_or(true), created_at: now,
+        account: id,
+        secret: Secret::new(secret.clone()),
+        user,
+        withdraw: form.permissions.withdraw,
+        ip_restrict: form.ip_restrict.unwrap_or(true),
+        created_at: now,
     };
     let [put_key, count] = key::put(&api_key, &new);
     match commit(deps, &[put_key, count, account_item::put_new(id, &opened)?]).await? {

@@ -24,14 +24,18 @@ pub struct AcceptedOrder {
 /// Every order accepted at or after `since`, of all accounts, oldest first. Kept for 30 days.
 pub async fn orders_accepted(deps: &Deps, since: WallTime) -> Result<Vec<AcceptedOrder>, StoreError> {
     let rows = log::since(&deps.store, since).await?;
-    rows.iter().map(|row| {
-        let corrupt = || StoreError::Corrupt { what: "a log entry's key".into() };
-        let mut parts = row.text("sk")?.split('#');
-        let accepted_ms = parts.next().and_then(|ms| ms.parse().ok()).ok_or_else(corrupt)?;
-        Ok(AcceptedOrder {
-            accepted_at: WallTime::from_ms(accepted_ms), account: parts.next().ok_or_else(corrupt)?.to_owned(),
-            symbol: row.text("symbol")?.to_owned(), client_order_id: row.text("client_id")?.to_owned(),
-            side: row.text("side")?.to_owned(),
+    rows.iter()
+        .map(|row| {
+            let corrupt = || StoreError::Corrupt { what: "a log entry's key".into() };
+            let mut parts = row.text("sk")?.split('#');
+            let accepted_ms = parts.next().and_then(|ms| ms.parse().ok()).ok_or_else(corrupt)?;
+            Ok(AcceptedOrder {
+                accepted_at: WallTime::from_ms(accepted_ms),
+                account: parts.next().ok_or_else(corrupt)?.to_owned(),
+                symbol: row.text("symbol")?.to_owned(),
+                client_order_id: row.text("client_id")?.to_owned(),
+                side: row.text("side")?.to_owned(),
+            })
         })
-    }).collect()
+        .collect()
 }

@@ -75,9 +75,13 @@ impl Parameters {
         }
     }
     /// A symbol name that must be there; whether it is listed is another question.
-    pub fn symbol(&self) -> Result<&str, Refusal> { symbol_name(self.needed("symbol")?) }
+    pub fn symbol(&self) -> Result<&str, Refusal> {
+        symbol_name(self.needed("symbol")?)
+    }
     /// A symbol name that may be absent.
-    pub fn symbol_if(&self) -> Result<Option<&str>, Refusal> { self.text("symbol")?.map(symbol_name).transpose() }
+    pub fn symbol_if(&self) -> Result<Option<&str>, Refusal> {
+        self.text("symbol")?.map(symbol_name).transpose()
+    }
     /// A list of symbols, written as a JSON array.
     pub fn symbols(&self) -> Result<Option<Vec<String>>, Refusal> {
         let Some(text) = self.text("symbols")? else { return Ok(None) };
@@ -137,7 +141,9 @@ fn decode(text: &[u8]) -> Result<String, Refusal> {
 mod tests {
     use super::*;
 
-    fn of(query: &str, body: &str) -> Parameters { Parameters::parse(query.as_bytes(), body.as_bytes()).unwrap() }
+    fn of(query: &str, body: &str) -> Parameters {
+        Parameters::parse(query.as_bytes(), body.as_bytes()).unwrap()
+    }
     fn check(text: &str, expected: Result<&str, i32>) {
         let read = of(&format!("quantity={text}"), "").decimal("quantity");
         assert_eq!(read.map(|d| d.unwrap().to_string()).map_err(|r| r.code()), expected.map(str::to_owned), "{text}");
@@ -171,7 +177,10 @@ mod tests {
 
     #[test]
     fn symbols_are_a_json_array() {
-        assert_eq!(of("symbols=%5B%22BTCUSDT%22%2C%22ETHUSDT%22%5D", "").symbols(), Ok(Some(vec!["BTCUSDT".into(), "ETHUSDT".into()])));
+        assert_eq!(
+            of("symbols=%5B%22BTCUSDT%22%2C%22ETHUSDT%22%5D", "").symbols(),
+            Ok(Some(vec!["BTCUSDT".into(), "ETHUSDT".into()]))
+        );
         assert!(of("symbols=BTCUSDT", "").symbols().is_err());
         assert!(of("symbol=btcusdt", "").symbol().is_err());
     }

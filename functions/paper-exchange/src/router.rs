@@ -39,7 +39,10 @@ pub fn own_routes(gate: api::Gate, deps: Deps) -> Router {
 }
 
 /// A request as an endpoint sees it.
-pub(crate) struct Call { pub deps: Deps, pub parameters: Parameters }
+pub(crate) struct Call {
+    pub deps: Deps,
+    pub parameters: Parameters,
+}
 
 macro_rules! open {
     ($deps:expr, $method:ident, $endpoint:path, [$($name:literal),*]) => {{
@@ -85,16 +88,43 @@ fn paths(deps: &Deps) -> Vec<(&'static str, MethodRouter)> {
         ("/sapi/v1/account/apiRestrictions", signed!(deps, GET, account::permissions, [])),
         (
             "/api/v3/order",
-            signed!(deps, POST, order::place, [
-                "symbol", "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price", "newClientOrderId",
-                "newOrderRespType", "selfTradePreventionMode", "stopPrice", "icebergQty", "trailingDelta"
-            ])
+            signed!(
+                deps,
+                POST,
+                order::place,
+                [
+                    "symbol",
+                    "side",
+                    "type",
+                    "timeInForce",
+                    "quantity",
+                    "quoteOrderQty",
+                    "price",
+                    "newClientOrderId",
+                    "newOrderRespType",
+                    "selfTradePreventionMode",
+                    "stopPrice",
+                    "icebergQty",
+                    "trailingDelta"
+                ]
+            )
             .merge(signed!(deps, GET, order::show, ["symbol", "orderId", "origClientOrderId"]))
-            .merge(signed!(deps, DELETE, order::cancel, ["symbol", "orderId", "origClientOrderId", "newClientOrderId"])),
+            .merge(signed!(
+                deps,
+                DELETE,
+                order::cancel,
+                ["symbol", "orderId", "origClientOrderId", "newClientOrderId"]
+            )),
         ),
         ("/api/v3/openOrders", signed!(deps, GET, orders::list_open, ["symbol"])),
-        ("/api/v3/allOrders", signed!(deps, GET, orders::list_all, ["symbol", "orderId", "startTime", "endTime", "limit"])),
-        ("/api/v3/myTrades", signed!(deps, GET, trades::list, ["symbol", "orderId", "fromId", "startTime", "endTime", "limit"])),
+        (
+            "/api/v3/allOrders",
+            signed!(deps, GET, orders::list_all, ["symbol", "orderId", "startTime", "endTime", "limit"]),
+        ),
+        (
+            "/api/v3/myTrades",
+            signed!(deps, GET, trades::list, ["symbol", "orderId", "fromId", "startTime", "endTime", "limit"]),
+        ),
     ]
 }
 

@@ -9,7 +9,10 @@ use crate::refusal::Refusal;
 
 /// The signed bytes of a request, and the signature that came with them.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Signed<'a> { payload: Vec<u8>, signature: &'a [u8] }
+pub struct Signed<'a> {
+    payload: Vec<u8>,
+    signature: &'a [u8],
+}
 
 /// Takes `signature` out of query or body, wherever it stands. None: there is none.
 pub fn split<'a>(query: &'a [u8], body: &'a [u8]) -> Result<Option<Signed<'a>>, Refusal> {
@@ -38,7 +41,9 @@ pub fn split<'a>(query: &'a [u8], body: &'a [u8]) -> Result<Option<Signed<'a>>, 
 impl Signed<'_> {
     /// Whether the signature was made with this secret. Constant time; the letter case of the hex digits is ignored.
     pub fn is_made_with(&self, secret: &str) -> bool {
-        let (Ok(mut mac), Ok(signature)) = (Hmac::<Sha256>::new_from_slice(secret.as_bytes()), hex::decode(self.signature)) else {
+        let (Ok(mut mac), Ok(signature)) =
+            (Hmac::<Sha256>::new_from_slice(secret.as_bytes()), hex::decode(self.signature))
+        else {
             return false;
         };
         mac.update(&self.payload);
@@ -52,8 +57,7 @@ mod tests {
 
     /// Published by Binance for trying out signatures; no key of anybody.
     const SECRET: &str = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
-    const PAYLOAD: &str =
-        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559";
+    const PAYLOAD: &str = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559";
     const SIGNATURE: &str = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71";
 
     fn check(query: &str, body: &str, expected: bool) {
@@ -66,7 +70,11 @@ mod tests {
         check(&format!("{PAYLOAD}&signature={SIGNATURE}"), "", true);
         check("", &format!("{PAYLOAD}&signature={SIGNATURE}"), true);
         let non_ascii = PAYLOAD.replace("LTCBTC", "%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96");
-        check(&format!("{non_ascii}&signature=e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3"), "", true);
+        check(
+            &format!("{non_ascii}&signature=e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3"),
+            "",
+            true,
+        );
     }
 
     #[test]

@@ -43,12 +43,17 @@ pub(crate) fn standard_rules() -> Result<SymbolRules, StoreError> {
 }
 
 async fn change(
-    deps: &Deps, pair: &Pair, rules: SymbolRules, to: impl Fn(Symbol) -> Result<Symbol, ListRefused>,
+    deps: &Deps,
+    pair: &Pair,
+    rules: SymbolRules,
+    to: impl Fn(Symbol) -> Result<Symbol, ListRefused>,
 ) -> Result<(), ListRefused> {
     Symbol::list(pair.clone(), rules)?;
     for _ in 0..ROUNDS_MAX {
         let write = match symbol::find(&deps.store, &pair.symbol()).await? {
-            Some(read) if read.symbol.pair != *pair => return Err(ListRefused::SymbolTaken { listed: read.symbol.pair }),
+            Some(read) if read.symbol.pair != *pair => {
+                return Err(ListRefused::SymbolTaken { listed: read.symbol.pair });
+            }
             Some(read) => {
                 let changed = to(read.symbol.clone())?;
                 if changed == read.symbol {

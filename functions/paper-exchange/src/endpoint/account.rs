@@ -20,13 +20,17 @@ pub async fn show(call: Call, caller: Caller) -> Result<Value, Refusal> {
         Some(_) => return Err(Refusal::bad_value("omitZeroBalances")),
     };
     let account = account::find(&call.deps.store, caller.key.account).await?.account;
-    let balances: Vec<Value> = account.balances().filter(|(_, balance)| !(omit_zero && balance.total().is_zero()))
+    let balances: Vec<Value> = account
+        .balances()
+        .filter(|(_, balance)| !(omit_zero && balance.total().is_zero()))
         .map(|(asset, balance)| json!({"asset": asset, "free": text(balance.free), "locked": text(balance.locked)}))
         .collect();
     let profile = &call.deps.profile;
     let (maker, taker) = (text(profile.maker.fraction()), text(profile.taker.fraction()));
     // Binance counts whole hundredths of a percent here.
-    let hundredths = |percent: strategy::money::Percent| (percent.decimal() * rust_decimal::Decimal::ONE_HUNDRED).trunc().to_string();
+    let hundredths = |percent: strategy::money::Percent| {
+        (percent.decimal() * rust_decimal::Decimal::ONE_HUNDRED).trunc().to_string()
+    };
     Ok(json!({
         "makerCommission": hundredths(profile.maker).parse::<u32>().unwrap_or(0),
         "takerCommission": hundredths(profile.taker).parse::<u32>().unwrap_or(0),

@@ -13,7 +13,11 @@ use crate::router::Call;
 
 /// `GET /api/v3/ticker/price`.
 pub async fn price(call: Call) -> Result<Value, Refusal> {
-    per_symbol(&call, |_, symbol, candle| json!({"symbol": symbol.pair.symbol(), "price": text(candle.close.decimal())})).await
+    per_symbol(
+        &call,
+        |_, symbol, candle| json!({"symbol": symbol.pair.symbol(), "price": text(candle.close.decimal())}),
+    )
+    .await
 }
 
 /// `GET /api/v3/ticker/bookTicker`.
@@ -25,7 +29,8 @@ pub async fn ticker(call: Call) -> Result<Value, Refusal> {
             "symbol": symbol.pair.symbol(), "bidPrice": text(quote.bid.decimal()), "bidQty": depth,
             "askPrice": text(quote.ask.decimal()), "askQty": depth,
         })
-    }).await
+    })
+    .await
 }
 
 /// `GET /api/v3/depth`.
@@ -35,8 +40,10 @@ pub async fn depth(call: Call) -> Result<Value, Refusal> {
     let quote = Quote::around(candle.close, &call.deps.profile, symbol.rules.tick);
     let quantity = text(depth_per_level(candle.volume, &call.deps.profile, &symbol.rules).decimal());
     let side = |side: Side| -> Vec<Value> {
-        levels(quote, side, &call.deps.profile, symbol.rules.tick).take(limit)
-            .map(|price| json!([text(price.decimal()), quantity])).collect()
+        levels(quote, side, &call.deps.profile, symbol.rules.tick)
+            .take(limit)
+            .map(|price| json!([text(price.decimal()), quantity]))
+            .collect()
     };
     // One update per candle: the number rises with market time.
     Ok(json!({"lastUpdateId": candle.close_time.ms(), "bids": side(Side::Sell), "asks": side(Side::Buy)}))

@@ -20,7 +20,8 @@ pub async fn show(call: Call) -> Result<Value, Refusal> {
 
 fn describe(symbol: &Symbol) -> Value {
     let (tick, lot) = (text(symbol.rules.tick.decimal()), text(symbol.rules.lot.decimal()));
-    let (notional_min, quantity_max) = (text(symbol.rules.notional_min.decimal()), text(symbol.quantity_max().decimal()));
+    let (notional_min, quantity_max) =
+        (text(symbol.rules.notional_min.decimal()), text(symbol.quantity_max().decimal()));
     json!({
         "symbol": symbol.pair.symbol(), "status": status(symbol.status),
         "baseAsset": symbol.pair.base(), "baseAssetPrecision": 8, "quoteAsset": symbol.pair.quote(), "quotePrecision": 8,

@@ -14,7 +14,11 @@ use crate::router::Call;
 const MINUTE_MS: i64 = 60_000;
 
 /// A row of the answer while it is gathered.
-struct Row { candle: Candle, value: Decimal, trades: usize }
+struct Row {
+    candle: Candle,
+    value: Decimal,
+    trades: usize,
+}
 
 /// Answers candles oldest first; times are market time. The exchange keeps a thousand candles per symbol.
 pub async fn list(call: Call) -> Result<Value, Refusal> {
@@ -47,15 +51,22 @@ fn gather(symbol: &Symbol, candles: &[Candle], interval: i64) -> Result<Vec<Row>
         match rows.last_mut().filter(|row| row.candle.open_time.ms() == open_time) {
             Some(row) => {
                 row.candle = Candle {
-                    high: row.candle.high.max(candle.high), low: row.candle.low.min(candle.low), close: candle.close,
-                    volume: row.candle.volume + candle.volume, ..row.candle
+                    high: row.candle.high.max(candle.high),
+                    low: row.candle.low.min(candle.low),
+                    close: candle.close,
+                    volume: row.candle.volume + candle.volume,
+                    ..row.candle
                 };
                 row.value += value;
                 row.trades += prints.len();
             }
             None => {
                 let times = (MarketTime::from_ms(open_time), MarketTime::from_ms(open_time.saturating_add(interval)));
-                rows.push(Row { candle: Candle { open_time: times.0, close_time: times.1, ..*candle }, value, trades: prints.len() });
+                rows.push(Row {
+                    candle: Candle { open_time: times.0, close_time: times.1, ..*candle },
+                    value,
+                    trades: prints.len(),
+                });
             }
         }
     }
@@ -65,16 +76,36 @@ fn gather(symbol: &Symbol, candles: &[Candle], interval: i64) -> Result<Vec<Row>
 fn write(row: &Row) -> Value {
     let Candle { open_time, close_time, open, high, low, close, volume } = row.candle;
     json!([
-        open_time.ms(), text(open.decimal()), text(high.decimal()), text(low.decimal()), text(close.decimal()),
+        open_time.ms(),
+        text(open.decimal()),
+        text(high.decimal()),
+        text(low.decimal()),
+        text(close.decimal()),
         // Binance's close time is the last millisecond inside the candle.
-        text(volume.decimal()), close_time.ms() - 1, text(row.value), row.trades, "0.00000000", "0.00000000", "0",
+        text(volume.decimal()),
+        close_time.ms() - 1,
+        text(row.value),
+        row.trades,
+        "0.00000000",
+        "0.00000000",
+        "0",
     ])
 }
 
 fn interval_ms(text: &str) -> Result<i64, Refusal> {
     let minutes = match text {
-        "1m" => 1, "3m" => 3, "5m" => 5, "15m" => 15, "30m" => 30, "1h" => 60, "2h" => 120, "4h" => 240, "6h" => 360,
-        "8h" => 480, "12h" => 720, "1d" => 1440,
+        "1m" => 1,
+        "3m" => 3,
+        "5m" => 5,
+        "15m" => 15,
+        "30m" => 30,
+        "1h" => 60,
+        "2h" => 120,
+        "4h" => 240,
+        "6h" => 360,
+        "8h" => 480,
+        "12h" => 720,
+        "1d" => 1440,
         _ => return Err(Refusal::bad_interval()),
     };
     Ok(minutes * MINUTE_MS)
@@ -87,17 +118,25 @@ mod tests {
     #[test]
     fn five_minutes_are_gathered_from_five_candles() {
         let symbol = Symbol::list("BTC-USDT".parse().unwrap(), paper::symbol::default_rules().unwrap()).unwrap();
-        let candles: Vec<Candle> = (4..=10).map(|minute| Candle {
-            open_time: MarketTime::from_ms(minute * MINUTE_MS), close_time: MarketTime::from_ms((minute + 1) * MINUTE_MS),
-            open: minute.to_string().parse().unwrap(), high: (minute + 2).to_string().parse().unwrap(),
-            low: (minute - 1).to_string().parse().unwrap(), close: (minute + 1).to_string().parse().unwrap(),
-            volume: "1".parse().unwrap(),
-        }).collect();
+        let candles: Vec<Candle> = (4..=10)
+            .map(|minute| Candle {
+                open_time: MarketTime::from_ms(minute * MINUTE_MS),
+                close_time: MarketTime::from_ms((minute + 1) * MINUTE_MS),
+                open: minute.to_string().parse().unwrap(),
+                high: (minute + 2).to_string().parse().unwrap(),
+                low: (minute - 1).to_string().parse().unwrap(),
+                close: (minute + 1).to_string().parse().unwrap(),
+                volume: "1".parse().unwrap(),
+            })
+            .collect();
         let rows = gather(&symbol, &candles, 5 * MINUTE_MS).unwrap();
-        let shown: Vec<String> = rows.iter().map(|row| {
-            let c = row.candle;
-            format!("{} {} {} {} {} {}", c.open_time.ms() / MINUTE_MS, c.open, c.high, c.low, c.close, c.volume)
-        }).collect();
+        let shown: Vec<String> = rows
+            .iter()
+            .map(|row| {
+                let c = row.candle;
+                format!("{} {} {} {} {} {}", c.open_time.ms() / MINUTE_MS, c.open, c.high, c.low, c.close, c.volume)
+            })
+            .collect();
         assert_eq!(shown, ["0 4 6 3 5 1", "5 5 11 4 10 5", "10 10 12 9 11 1"]);
         assert!(gather(&symbol, &candles, MINUTE_MS / 2).is_err());
     }

@@ -17,7 +17,9 @@ use crate::router::Call;
 
 impl Call {
     /// The symbol that the request names; it must be listed.
-    async fn symbol(&self) -> Result<Symbol, Refusal> { self.listed(self.parameters.symbol()?).await }
+    async fn symbol(&self) -> Result<Symbol, Refusal> {
+        self.listed(self.parameters.symbol()?).await
+    }
     /// The symbols that the request names, or every listed one; and whether it named a single one.
     async fn symbols(&self) -> Result<(Vec<Symbol>, bool), Refusal> {
         let (one, several) = (self.parameters.symbol_if()?, self.parameters.symbols()?);

@@ -18,7 +18,11 @@ use crate::router::Call;
 
 /// How much the answer to a placement says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detail { Ack, Result, Full }
+enum Detail {
+    Ack,
+    Result,
+    Full,
+}
 
 /// `POST /api/v3/order`: accepts an order, in one transaction with its lock and its log entry.
 ///
@@ -30,7 +34,8 @@ pub async fn place(call: Call, caller: Caller) -> Result<Value, Refusal> {
     for _ in 0..ROUNDS_MAX {
         let listed = call.listed(name).await?;
         let read = account::find(&deps.store, id).await?;
-        let open: Vec<Order> = order::open(&deps.store, id, Some(name)).await?.into_iter().map(|stored| stored.order).collect();
+        let open: Vec<Order> =
+            order::open(&deps.store, id, Some(name)).await?.into_iter().map(|stored| stored.order).collect();
         let placed = paper::place::place(&listed, &deps.profile, &read.account, &open, new.clone())?;
         // The second check of the receive window, right before the order reaches the engine.
         let now = deps.clock.now();
@@ -99,11 +104,17 @@ async fn find(call: &Call, caller: &Caller) -> Result<Option<StoredOrder>, Refus
 }
 
 fn parse(parameters: &Parameters) -> Result<NewOrder, Refusal> {
-    let side = match parameters.needed("side")? { "BUY" => Side::Buy, "SELL" => Side::Sell, _ => return Err(Refusal::bad_side()) };
+    let side = match parameters.needed("side")? {
+        "BUY" => Side::Buy,
+        "SELL" => Side::Sell,
+        _ => return Err(Refusal::bad_side()),
+    };
     let kind = match parameters.needed("type")? {
         "LIMIT" => {
             let time_in_force = match parameters.needed("timeInForce")? {
-                "GTC" => TimeInForce::Gtc, "IOC" => TimeInForce::Ioc, "FOK" => TimeInForce::Fok,
+                "GTC" => TimeInForce::Gtc,
+                "IOC" => TimeInForce::Ioc,
+                "FOK" => TimeInForce::Fok,
                 _ => return Err(Refusal::bad_time_in_force()),
             };
             parameters.refuse("quoteOrderQty")?;
@@ -120,9 +131,9 @@ fn parse(parameters: &Parameters) -> Result<NewOrder, Refusal> {
             match (parameters.decimal("quantity")?, parameters.decimal("quoteOrderQty")?) {
                 (Some(_), Some(_)) => return Err(Refusal::bad_combination()),
                 (Some(_), None) => Kind::Market { quantity: quantity(parameters)? },
-                (None, Some(amount)) => {
-                    Kind::MarketByQuote { amount: Amount::admit(amount).map_err(|_| Refusal::overflow("quoteOrderQty"))? }
-                }
+                (None, Some(amount)) => Kind::MarketByQuote {
+                    amount: Amount::admit(amount).map_err(|_| Refusal::overflow("quoteOrderQty"))?,
+                },
                 (None, None) => return Err(Refusal::missing_both("quantity", "quoteOrderQty")),
             }
         }
@@ -225,8 +236,15 @@ fn figures(order: &Order) -> Map<String, Value> {
         Kind::Market { .. } => ("MARKET", TimeInForce::Gtc, Amount::ZERO),
         Kind::MarketByQuote { amount } => ("MARKET", TimeInForce::Gtc, amount),
     };
-    let time_in_force = match time_in_force { TimeInForce::Gtc => "GTC", TimeInForce::Ioc => "IOC", TimeInForce::Fok => "FOK" };
-    let side = match order.side { Side::Buy => "BUY", Side::Sell => "SELL" };
+    let time_in_force = match time_in_force {
+        TimeInForce::Gtc => "GTC",
+        TimeInForce::Ioc => "IOC",
+        TimeInForce::Fok => "FOK",
+    };
+    let side = match order.side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    };
     let values = [
         ("price", text(order.kind.limit().map_or(Decimal::ZERO, Price::decimal))),
         ("origQty", text(order.kind.quantity().unwrap_or(order.executed).decimal())),

@@ -14,18 +14,28 @@ pub struct AccountId(Ulid);
 
 impl AccountId {
     /// Names a new account; the caller brings the ULID.
-    pub const fn new(ulid: Ulid) -> Self { Self(ulid) }
+    pub const fn new(ulid: Ulid) -> Self {
+        Self(ulid)
+    }
     /// A number for clients that want one (`uid`): the low 48 bits.
-    pub fn uid(self) -> u64 { u64::try_from(self.0.0 & 0xFFFF_FFFF_FFFF).unwrap_or(0) }
+    pub fn uid(self) -> u64 {
+        u64::try_from(self.0.0 & 0xFFFF_FFFF_FFFF).unwrap_or(0)
+    }
     /// The partition of the account and all that belongs to it.
-    pub fn partition(self) -> String { format!("ACCOUNT#{self}") }
+    pub fn partition(self) -> String {
+        format!("ACCOUNT#{self}")
+    }
 }
 impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.0.fmt(f) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 impl FromStr for AccountId {
     type Err = ulid::DecodeError;
-    fn from_str(text: &str) -> Result<Self, ulid::DecodeError> { Ulid::from_string(text).map(Self) }
+    fn from_str(text: &str) -> Result<Self, ulid::DecodeError> {
+        Ulid::from_string(text).map(Self)
+    }
 }
 
 /// An account as it was read.
@@ -36,11 +46,15 @@ pub struct Versioned {
     version: u64,
 }
 
-fn key(id: AccountId) -> Key { Key::new(id.partition(), "ACCOUNT") }
+fn key(id: AccountId) -> Key {
+    Key::new(id.partition(), "ACCOUNT")
+}
 
 /// Reads an account.
 pub async fn find(store: &Store, id: AccountId) -> Result<Versioned, StoreError> {
-    let row = store.read(Table::Paper, &key(id)).await?
+    let row = store
+        .read(Table::Paper, &key(id))
+        .await?
         .ok_or_else(|| StoreError::Corrupt { what: format!("a key names the account {id}, which does not exist") })?;
     Ok(Versioned { account: row.json("state")?, version: row.number("version")? })
 }

@@ -31,7 +31,11 @@ pub async fn entries(store: &Store, symbol: &str) -> Result<Vec<Entry>, StoreErr
 fn entry(row: &Row) -> Result<Entry, StoreError> {
     let corrupt = || StoreError::Corrupt { what: "a book entry's key".into() };
     let account = row.text("sk")?.split('#').nth(1).and_then(|account| account.parse().ok()).ok_or_else(corrupt)?;
-    let side = match row.text("side")? { "buy" => Side::Buy, "sell" => Side::Sell, _ => return Err(corrupt()) };
+    let side = match row.text("side")? {
+        "buy" => Side::Buy,
+        "sell" => Side::Sell,
+        _ => return Err(corrupt()),
+    };
     let limit = row.text_if("limit").map(str::parse).transpose().map_err(|_| corrupt())?;
     Ok(Entry { account, resting: Resting { arrived: row.is("arrived"), side, limit } })
 }
@@ -42,11 +46,16 @@ pub fn write(account: AccountId, order: &Order) -> Write {
     if !order.status.is_open() {
         return Write::delete(Table::Paper, key);
     }
-    let row = Row::keyed(&key).with("arrived", truth(order.arrived)).with("side", s(side(order.side)))
+    let row = Row::keyed(&key)
+        .with("arrived", truth(order.arrived))
+        .with("side", s(side(order.side)))
         .with_some("limit", order.kind.limit().map(s));
     Write::put(Table::Paper, key, row)
 }
 
 const fn side(side: Side) -> &'static str {
-    match side { Side::Buy => "buy", Side::Sell => "sell" }
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
 }

@@ -7,7 +7,9 @@ use strategy::market::Candle;
 /// How many candles are kept, as many as one answer of `klines` can hold.
 pub const KEPT: i64 = 1000;
 
-fn partition(symbol: &str) -> String { format!("CANDLES#{symbol}") }
+fn partition(symbol: &str) -> String {
+    format!("CANDLES#{symbol}")
+}
 
 /// The write of a candle.
 pub fn put(symbol: &str, candle: &Candle) -> Result<Write, StoreError> {

@@ -13,7 +13,12 @@ pub async fn of_symbol(store: &Store, account: AccountId, symbol: &str) -> Resul
     list(store, account, format!("FILLS#{symbol}#")).await
 }
 /// The account's fills of a symbol in one candle.
-pub async fn of_candle(store: &Store, account: AccountId, symbol: &str, open_time: MarketTime) -> Result<Vec<Fill>, StoreError> {
+pub async fn of_candle(
+    store: &Store,
+    account: AccountId,
+    symbol: &str,
+    open_time: MarketTime,
+) -> Result<Vec<Fill>, StoreError> {
     list(store, account, format!("FILLS#{symbol}#{}#", digits13(open_time.ms()))).await
 }
 async fn list(store: &Store, account: AccountId, prefix: String) -> Result<Vec<Fill>, StoreError> {

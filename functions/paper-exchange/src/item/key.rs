@@ -26,14 +26,19 @@ pub struct ApiKey {
     pub created_at: WallTime,
 }
 
-fn key(api_key: &str) -> Key { Key::new(format!("KEY#{api_key}"), "KEY") }
+fn key(api_key: &str) -> Key {
+    Key::new(format!("KEY#{api_key}"), "KEY")
+}
 
 /// Looks up a key.
 pub async fn find(store: &Store, api_key: &str) -> Result<Option<ApiKey>, StoreError> {
     let Some(row) = store.read(Table::Paper, &key(api_key)).await? else { return Ok(None) };
     Ok(Some(ApiKey {
-        account: row.parse("account")?, secret: Secret::new(row.text("secret")?.to_owned()), user: row.parse("user")?,
-        withdraw: row.is("withdraw"), ip_restrict: row.is("ip_restrict"),
+        account: row.parse("account")?,
+        secret: Secret::new(row.text("secret")?.to_owned()),
+        user: row.parse("user")?,
+        withdraw: row.is("withdraw"),
+        ip_restrict: row.is("ip_restrict"),
         created_at: WallTime::from_ms(row.number("created_ms")?),
     }))
 }
@@ -42,12 +47,18 @@ pub async fn find(store: &Store, api_key: &str) -> Result<Option<ApiKey>, StoreE
 pub fn put(api_key: &str, new: &ApiKey) -> [Write; 2] {
     // EXPOSE: the paper exchange is the exchange; verifying an HMAC needs the secret itself.
     let secret = new.secret.expose(|secret| s(secret));
-    let row = Row::keyed(&key(api_key)).with("account", s(&new.account)).with("secret", secret).with("user", s(new.user))
-        .with("withdraw", truth(new.withdraw)).with("ip_restrict", truth(new.ip_restrict))
+    let row = Row::keyed(&key(api_key))
+        .with("account", s(&new.account))
+        .with("secret", secret)
+        .with("user", s(new.user))
+        .with("withdraw", truth(new.withdraw))
+        .with("ip_restrict", truth(new.ip_restrict))
         .with("created_ms", n(new.created_at.ms()));
     [
         Write::put(Table::Paper, key(api_key), row).when("attribute_not_exists(#pk)"),
         Write::update(Table::Paper, Key::new(format!("USER#{}", new.user), "KEYS"), "ADD #keys :one")
-            .when("attribute_not_exists(#keys) OR #keys < :max").value(":one", n(1)).value(":max", n(KEYS_MAX)),
+            .when("attribute_not_exists(#keys) OR #keys < :max")
+            .value(":one", n(1))
+            .value(":max", n(KEYS_MAX)),
     ]
 }

@@ -16,9 +16,15 @@ const KEPT_DAYS: i64 = 30;
 pub fn put(account: AccountId, stored: &StoredOrder) -> Write {
     let sk = format!("{}#{account}#{}", digits13(stored.accepted_at.ms()), digits12(stored.order.id));
     let key = Key::new(PARTITION, sk);
-    let side = match stored.order.side { strategy::order::Side::Buy => "BUY", strategy::order::Side::Sell => "SELL" };
-    let row = Row::keyed(&key).with("symbol", s(stored.order.pair.symbol())).with("client_id", s(&stored.order.client_id))
-        .with("side", s(side)).with("ttl", n(stored.accepted_at.plus_seconds(KEPT_DAYS * 86_400).seconds()));
+    let side = match stored.order.side {
+        strategy::order::Side::Buy => "BUY",
+        strategy::order::Side::Sell => "SELL",
+    };
+    let row = Row::keyed(&key)
+        .with("symbol", s(stored.order.pair.symbol()))
+        .with("client_id", s(&stored.order.client_id))
+        .with("side", s(side))
+        .with("ttl", n(stored.accepted_at.plus_seconds(KEPT_DAYS * 86_400).seconds()));
     Write::put(Table::Paper, key, row).when("attribute_not_exists(#pk)")
 }
 

@@ -27,6 +27,10 @@ pub mod order;
 pub mod symbol;
 
 /// An order or trade number in a sort key: as wide as sorting by text demands.
-fn digits12(number: u64) -> String { format!("{number:012}") }
+fn digits12(number: u64) -> String {
+    format!("{number:012}")
+}
 /// A moment in milliseconds in a sort key.
-fn digits13(ms: i64) -> String { format!("{ms:013}") }
+fn digits13(ms: i64) -> String {
+    format!("{ms:013}")
+}

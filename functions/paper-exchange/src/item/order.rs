@@ -27,7 +27,8 @@ fn client_key(account: AccountId, symbol: &str, client_id: &str) -> Key {
 }
 fn read(row: &Row) -> Result<StoredOrder, StoreError> {
     Ok(StoredOrder {
-        order: row.json("order")?, accepted_at: WallTime::from_ms(row.number("accepted_ms")?),
+        order: row.json("order")?,
+        accepted_at: WallTime::from_ms(row.number("accepted_ms")?),
         updated_at: WallTime::from_ms(row.number("updated_ms")?),
     })
 }
@@ -40,7 +41,12 @@ pub async fn open(store: &Store, account: AccountId, symbol: Option<&str>) -> Re
 pub async fn done(store: &Store, account: AccountId, symbol: &str) -> Result<Vec<StoredOrder>, StoreError> {
     list(store, account, "DONE", Some(symbol)).await
 }
-async fn list(store: &Store, account: AccountId, state: &str, symbol: Option<&str>) -> Result<Vec<StoredOrder>, StoreError> {
+async fn list(
+    store: &Store,
+    account: AccountId,
+    state: &str,
+    symbol: Option<&str>,
+) -> Result<Vec<StoredOrder>, StoreError> {
     let prefix = symbol.map_or_else(|| format!("{state}#"), |symbol| format!("{state}#{symbol}#"));
     store.read_partition(Table::Paper, &account.partition(), &prefix).await?.iter().map(read).collect()
 }
@@ -56,7 +62,12 @@ pub async fn find(store: &Store, account: AccountId, symbol: &str, id: u64) -> R
 }
 
 /// The number of the latest order that bore a client id.
-pub async fn find_client_id(store: &Store, account: AccountId, symbol: &str, client_id: &str) -> Result<Option<u64>, StoreError> {
+pub async fn find_client_id(
+    store: &Store,
+    account: AccountId,
+    symbol: &str,
+    client_id: &str,
+) -> Result<Option<u64>, StoreError> {
     match store.read(Table::Paper, &client_key(account, symbol, client_id)).await? {
         Some(row) => row.number("order_id").map(Some),
         None => Ok(None),
@@ -86,6 +97,8 @@ pub fn put_changed(account: AccountId, stored: &StoredOrder) -> Result<Vec<Write
 }
 
 fn row(key: &Key, stored: &StoredOrder) -> Result<Row, StoreError> {
-    Ok(Row::keyed(key).with("order", json(&stored.order)?).with("accepted_ms", n(stored.accepted_at.ms()))
+    Ok(Row::keyed(key)
+        .with("order", json(&stored.order)?)
+        .with("accepted_ms", n(stored.accepted_at.ms()))
         .with("updated_ms", n(stored.updated_at.ms())))
 }

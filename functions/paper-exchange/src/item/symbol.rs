@@ -15,8 +15,12 @@ pub struct Versioned {
     version: u64,
 }
 
-fn key(name: &str) -> Key { Key::new(PARTITION, format!("SYMBOL#{name}")) }
-fn read(row: &Row) -> Result<Versioned, StoreError> { Ok(Versioned { symbol: row.json("state")?, version: row.number("version")? }) }
+fn key(name: &str) -> Key {
+    Key::new(PARTITION, format!("SYMBOL#{name}"))
+}
+fn read(row: &Row) -> Result<Versioned, StoreError> {
+    Ok(Versioned { symbol: row.json("state")?, version: row.number("version")? })
+}
 
 /// A symbol by its joined name, such as `BTCUSDT`.
 pub async fn find(store: &Store, name: &str) -> Result<Option<Versioned>, StoreError> {
@@ -24,7 +28,12 @@ pub async fn find(store: &Store, name: &str) -> Result<Option<Versioned>, StoreE
 }
 /// Every listed symbol, by name.
 pub async fn all(store: &Store) -> Result<Vec<Symbol>, StoreError> {
-    store.read_partition(Table::Paper, PARTITION, "SYMBOL#").await?.iter().map(|row| read(row).map(|v| v.symbol)).collect()
+    store
+        .read_partition(Table::Paper, PARTITION, "SYMBOL#")
+        .await?
+        .iter()
+        .map(|row| read(row).map(|v| v.symbol))
+        .collect()
 }
 /// The write of a new symbol.
 pub fn put_new(symbol: &Symbol) -> Result<Write, StoreError> {
@@ -37,16 +46,23 @@ pub fn put_changed(read: &Versioned, symbol: &Symbol) -> Result<Write, StoreErro
 }
 /// The condition that the symbol still trades.
 pub fn check_trading(symbol: &Symbol) -> Write {
-    Write::check(Table::Paper, key(&symbol.pair.symbol())).when("#status = :trading")
+    Write::check(Table::Paper, key(&symbol.pair.symbol()))
+        .when("#status = :trading")
         .value(":trading", s(status(SymbolStatus::Trading)))
 }
 
 fn row(symbol: &Symbol, version: u64) -> Result<Row, StoreError> {
     let key = key(&symbol.pair.symbol());
-    Ok(Row::keyed(&key).with("state", json(symbol)?).with("status", s(status(symbol.status))).with("version", n(version)))
+    Ok(Row::keyed(&key)
+        .with("state", json(symbol)?)
+        .with("status", s(status(symbol.status)))
+        .with("version", n(version)))
 }
 
 /// Binance's name of a status.
 pub const fn status(status: SymbolStatus) -> &'static str {
-    match status { SymbolStatus::Trading => "TRADING", SymbolStatus::Break => "BREAK" }
+    match status {
+        SymbolStatus::Trading => "TRADING",
+        SymbolStatus::Break => "BREAK",
+    }
 }
