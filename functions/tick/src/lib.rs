@@ -55,8 +55,9 @@ pub enum TickFailed {
 /// Runs one tick.
 pub async fn handle(deps: &Deps, tick: Tick) -> Result<(), TickFailed> {
     match tick.schedule {
-        Schedule::Market => market::market(deps, tick.market_now).await,
-        Schedule::Sweep => sweep::sweep(deps).await,
+        // Boxed: the futures of many AWS calls in one are too deep for the compiler.
+        Schedule::Market => Box::pin(market::market(deps, tick.market_now)).await,
+        Schedule::Sweep => Box::pin(sweep::sweep(deps)).await,
     }
 }
 

@@ -77,8 +77,9 @@ pub async fn work(deps: &Deps, body: &str) -> Result<Handled, NotHandled> {
     let mut tries = 0;
     loop {
         let handled = match hint.deal {
-            Some(deal) => decide_deal::decide_deal(deps, &hint, deal).await,
-            None => start_deal::start_deal(deps, &hint).await,
+            // Boxed: the futures of many AWS calls in one are too deep for the compiler.
+            Some(deal) => Box::pin(decide_deal::decide_deal(deps, &hint, deal)).await,
+            None => Box::pin(start_deal::start_deal(deps, &hint)).await,
         };
         tries += 1;
         match handled {

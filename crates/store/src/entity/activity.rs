@@ -82,6 +82,26 @@ impl Activity {
 }
 
 impl Store {
+    /// A user's latest rows that say something, newest first, older than `before`; from the display index.
+    pub async fn recent_activity(&self, user: UserId, before: Option<Ulid>, limit: usize) -> Result<Vec<Activity>, StoreError> {
+        let (mut found, mut from) = (Vec::new(), None);
+        // `~` follows every character of an id.
+        let until = before.map_or_else(|| "ACTIVITY#~".to_owned(), |id| format!("ACTIVITY#{id}"));
+        loop {
+            let answer = self.dynamodb.query().table_name(self.table(Table::Trading)).index_name("user")
+                .key_condition_expression("user_key = :user AND sk BETWEEN :first AND :until")
+                .expression_attribute_values(":user", s(format!("USER#{user}"))).expression_attribute_values(":first", s("ACTIVITY#"))
+                .expression_attribute_values(":until", s(&until)).scan_index_forward(false).limit(200).set_exclusive_start_key(from)
+                .send().await.map_err(|e| StoreError::of("Query", &e))?;
+            for item in answer.items.unwrap_or_default() {
+                let row = Activity::from_row(&Row(item))?;
+                if before != Some(row.id) && !row.entries.is_empty() { found.push(row); }
+                if found.len() >= limit { return Ok(found); }
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() { return Ok(found); }
+        }
+    }
     /// The activity of a bot, oldest first, read consistently.
     pub async fn activity_of(&self, bot: BotId) -> Result<Vec<Activity>, StoreError> {
         let rows = self.read_partition(Table::Trading, &super::bot::partition(bot), "ACTIVITY#").await?;

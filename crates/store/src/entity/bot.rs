@@ -118,6 +118,12 @@ impl Bot {
 }
 
 impl Store {
+    /// A user's bots as the display index knows them. For showing, never for deciding.
+    pub async fn list_bots(&self, user: UserId) -> Result<Vec<Bot>, StoreError> {
+        let values = [(":user", s(format!("USER#{user}"))), (":bot", s("BOT"))];
+        let rows = self.query(Table::Trading, Some("user"), "user_key = :user AND sk = :bot", values, None).await?;
+        rows.iter().map(Bot::from_row).collect()
+    }
     /// A bot, read consistently.
     pub async fn find_bot(&self, bot: BotId) -> Result<Option<Bot>, StoreError> {
         self.read(Table::Trading, &key(bot)).await?.map(|row| Bot::from_row(&row)).transpose()

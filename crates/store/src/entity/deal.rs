@@ -58,6 +58,17 @@ impl StoredDeal {
 }
 
 impl Store {
+    /// A bot's deals, oldest first, read consistently.
+    pub async fn deals_of(&self, bot: BotId) -> Result<Vec<StoredDeal>, StoreError> {
+        let rows = self.read_partition(Table::Trading, &super::bot::partition(bot), "DEAL#").await?;
+        rows.iter().map(StoredDeal::from_row).collect()
+    }
+    /// Which bot a user's deal belongs to, as the display index knows it. A candidate: the deal is read by its key.
+    pub async fn bot_of_deal(&self, user: UserId, deal: DealId) -> Result<Option<BotId>, StoreError> {
+        let values = [(":user", s(format!("USER#{user}"))), (":deal", s(format!("DEAL#{deal}")))];
+        let rows = self.query(Table::Trading, Some("user"), "user_key = :user AND sk = :deal", values, Some(1)).await?;
+        rows.first().map(|row| StoredDeal::from_row(row).map(|deal| deal.bot)).transpose()
+    }
     /// A deal, read consistently.
     pub async fn find_deal(&self, bot: BotId, deal: DealId) -> Result<Option<StoredDeal>, StoreError> {
         self.read(Table::Trading, &key(bot, deal)).await?.map(|row| StoredDeal::from_row(&row)).transpose()

@@ -68,6 +68,11 @@ impl StoredOrder {
 }
 
 impl Store {
+    /// A bot's orders, read consistently, in no order that matters.
+    pub async fn orders_of(&self, bot: BotId) -> Result<Vec<StoredOrder>, StoreError> {
+        let rows = self.read_partition(Table::Trading, &super::bot::partition(bot), "ORDER#").await?;
+        rows.iter().map(StoredOrder::from_row).collect()
+    }
     /// An order, read consistently; `None` while the exchange has said nothing about it.
     pub async fn find_order(&self, bot: BotId, order: &ClientOrderId) -> Result<Option<StoredOrder>, StoreError> {
         self.read(Table::Trading, &key(bot, order)).await?.map(|row| StoredOrder::from_row(&row)).transpose()

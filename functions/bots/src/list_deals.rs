@@ -1,0 +1,18 @@
+//! `GET /v1/bots/{id}/deals`: a bot's deals with their figures, newest first.
+
+use std::sync::Arc;
+
+use api::{Answer, Problem, Request};
+use serde_json::json;
+
+use crate::{Deps, door, view};
+
+/// Answers one page.
+pub async fn list_deals(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let bot = door::own_bot(&deps, &request).await?;
+    let (mut deals, orders) = tokio::try_join!(deps.store.deals_of(bot.id), deps.store.orders_of(bot.id))?;
+    deals.reverse();
+    let (page, next) = door::page(deals, |deal| deal.deal.id.to_string(), &request)?;
+    let items: Vec<_> = page.iter().map(|deal| view::deal(deal, &orders)).collect();
+    Ok(Answer::ok(&json!({ "items": items, "next_cursor": next })))
+}
