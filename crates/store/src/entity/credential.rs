@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until` N while enrolling |
+//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set) |
 //! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5) |
 
 use account::email::EmailAddress;
@@ -24,7 +24,7 @@ pub struct TotpFactor { /** Base64 of the sealed seed. */ pub sealed_seed: Strin
 
 /// An enrolment that waits for its first code.
 #[derive(Debug, Clone)]
-pub struct PendingTotp { pub sealed_seed: String, pub until: WallTime }
+pub struct PendingTotp { pub sealed_seed: String, pub until: WallTime, /** Codes tried so far (TP-9). */ pub tries: u32 }
 
 /// The credentials of a user.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct Credential {
     pub totp_last_step: TotpStep,
     pub totp: Option<TotpFactor>,
     pub pending: Option<PendingTotp>,
+    /// Names the present set of recovery codes.
+    pub codes_set: Option<String>,
 }
 
 impl Credential {
@@ -56,7 +58,11 @@ impl Credential {
             hash: PasswordHash::from_stored(row.text("hash")?, pepper).map_err(|_| bad("hash"))?,
             totp_last_step: TotpStep::from_stored(row.number("totp_last_step")?),
             totp: timed("totp_seed", "enrolled_at")?.map(|(sealed_seed, enrolled_at)| TotpFactor { sealed_seed, enrolled_at }),
-            pending: timed("pending_seed", "pending_until")?.map(|(sealed_seed, until)| PendingTotp { sealed_seed, until }),
+            pending: {
+                let tries = row.number_if("pending_tries")?.unwrap_or(0);
+                timed("pending_seed", "pending_until")?.map(|(sealed_seed, until)| PendingTotp { sealed_seed, until, tries })
+            },
+            codes_set: row.text_if("codes_set").map(str::to_owned),
         })
     }
 }

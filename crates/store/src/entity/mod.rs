@@ -19,5 +19,6 @@ pub mod audit;
 pub mod budget;
 pub mod credential;
 pub mod recovery_code;
+pub mod reset_token;
 pub mod challenge;
 pub mod verification;

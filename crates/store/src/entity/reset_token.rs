@@ -1,0 +1,92 @@
+//! Reset tokens: single use, ten minutes, newest supersedes older, bound to user and credential version (PR-4).
+//!
+//! | table | pk | sk | attributes |
+//! | --- | --- | --- | --- |
+//! | identity | `RESET_TOKEN#<token hash>` | `TOKEN` | `user` S; `cred_version` N; `expires_at` N (wall ms); once used: `used_at` N, `used_by` S (names the completion, RF-12), `not_me` S (hash of the "this was not me" token that was mailed about this reset, PR-13), `not_me_until` N; `ttl` N |
+//! | identity | `RESET#<user>` | `POINTER` | `newest` S (token hash); `ttl` N |
+//!
+//! Only hashes are stored: a dump of the table resets nothing.
+
+use account::token::TokenHash;
+use account::{CredentialVersion, UserId, WallTime};
+
+use crate::attribute::{Row, n, s};
+use crate::write::Write;
+use crate::{Key, Store, StoreError, Table};
+
+/// PR-4: a link lives this many seconds (10 min).
+pub const LIFE_S: i64 = 600;
+/// PR-13: the "this was not me" link of a completed reset lives this many seconds (72 h).
+pub const NOT_ME_LIFE_S: i64 = 72 * 3_600;
+/// How long an unused token stays after its end, in seconds: one day, so that an outcome can be read back (RF-12).
+const KEPT_S: i64 = 86_400;
+
+/// Where a token is.
+pub fn key(hash: &TokenHash) -> Key { Key::new(format!("RESET_TOKEN#{}", hash.as_str()), "TOKEN") }
+/// Where the pointer to the newest token of a user is.
+pub fn pointer_key(user: UserId) -> Key { Key::new(format!("RESET#{user}"), "POINTER") }
+
+/// A token as stored. A claim, no effect: the commit checks it again.
+#[derive(Debug, Clone)]
+pub struct ResetToken {
+    pub user: UserId,
+    /// The credential version it was made under; any change of credentials kills it.
+    pub cred_version: CredentialVersion,
+    pub expires_at: WallTime,
+    /// Which completion used it, when one did.
+    pub used_by: Option<String>,
+}
+
+impl ResetToken {
+    /// From a stored item.
+    pub fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: row.parse("user")?, cred_version: CredentialVersion::from_stored(row.number("cred_version")?),
+            expires_at: WallTime::from_ms(row.number("expires_at")?), used_by: row.text_if("used_by").map(str::to_owned),
+        })
+    }
+    /// Whether nobody used it and its time is not up.
+    pub fn is_open(&self, now: WallTime) -> bool { self.used_by.is_none() && self.expires_at > now }
+}
+
+/// The two writes that make a token the newest of its user.
+pub fn puts(user: UserId, cred_version: CredentialVersion, hash: &TokenHash, now: WallTime) -> [Write; 2] {
+    let expires_at = now.plus_seconds(LIFE_S);
+    let ttl = n(expires_at.plus_seconds(KEPT_S).seconds());
+    let row = Row::keyed(&key(hash)).with("user", s(user)).with("cred_version", n(cred_version.value()))
+        .with("expires_at", n(expires_at.ms())).with("ttl", ttl.clone());
+    let pointer = Row::keyed(&pointer_key(user)).with("newest", s(hash.as_str())).with("ttl", ttl);
+    [
+        Write::put(Table::Identity, key(hash), row).when("attribute_not_exists(pk)"),
+        Write::put(Table::Identity, pointer_key(user), pointer),
+    ]
+}
+
+impl Store {
+    /// A token, read consistently.
+    pub async fn find_reset(&self, hash: &TokenHash) -> Result<Option<ResetToken>, StoreError> {
+        self.read(Table::Identity, &key(hash)).await?.map(|row| ResetToken::from_row(&row)).transpose()
+    }
+    /// Whether this is the user's newest token, read consistently.
+    pub async fn is_newest_reset(&self, user: UserId, hash: &TokenHash) -> Result<bool, StoreError> {
+        let pointer = self.read(Table::Identity, &pointer_key(user)).await?;
+        Ok(pointer.is_some_and(|row| row.text_if("newest") == Some(hash.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use account::token::Purpose;
+
+    use super::*;
+
+    #[test]
+    fn pr_4_a_token_comes_back_as_it_was_stored_and_lives_ten_minutes() {
+        let (user, now) = (UserId::new(ulid::Ulid::from_parts(1, 2)), WallTime::from_ms(1_800_000_000_000));
+        let [token, _] = puts(user, CredentialVersion::from_stored(7), &TokenHash::of(Purpose::PasswordReset, "t"), now);
+        let read = ResetToken::from_row(token.row().expect("a put")).expect("readable");
+        assert_eq!((read.user, read.cred_version, read.used_by.clone()), (user, CredentialVersion::from_stored(7), None));
+        assert!(read.is_open(now.plus_seconds(600).plus_ms(-1)) && !read.is_open(now.plus_seconds(600)));
+        assert!(!ResetToken { used_by: Some("x".into()), ..read }.is_open(now));
+    }
+}

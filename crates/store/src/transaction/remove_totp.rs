@@ -1,0 +1,102 @@
+//! Turns the second factor off; only without a LIVE key of a real exchange (LG-5).
+//!
+//! | write | condition |
+//! | --- | --- |
+//! | `USER#` has_factor off, cred_version + 1, session_gen + 1, COOLING for 24 h | credential version and generation as read; conn_set_version as read with the list of connections, so that no key comes in between |
+//! | `CRED#` seed, pending part and codes_set gone | the factor is on; codes_set as read |
+//! | `SESSION#` the acting session under the new generation | it exists |
+//! | `RECOVERY#` every code deleted | none: `codes_set` guards them |
+//! | outbox notice, audit row | there is none of these ids |
+//!
+//! `totp_last_step` stays: one counter for all paths and all factors of an account (TP-7).
+
+use account::id::JobId;
+use account::security_event::SecurityEvent;
+use account::token::TokenHash;
+use account::WallTime;
+use ulid::Ulid;
+
+use crate::attribute::{n, s, truth};
+use crate::entity::connection::Status;
+use crate::entity::credential::{self, Credential};
+use crate::entity::job::{Mail, put_mail};
+use crate::entity::user::{self, User, trading_state_parts};
+use crate::entity::{audit, session};
+use crate::transaction::attach_connection::PAPER;
+use crate::transaction::confirm_totp::swap_codes;
+use crate::transaction::enrol_totp::FactorChangeRefused;
+use crate::transaction::spend_step_up::StepUpProof;
+use crate::write::{TransactFailed, Write};
+use crate::{Store, StoreError, Table};
+
+/// What is turned off.
+#[derive(Debug)]
+pub struct Removing<'a> {
+    /// As the session check read it.
+    pub user: &'a User,
+    /// The acting session; every other one ends.
+    pub session: &'a TokenHash,
+    pub job: JobId,
+    pub mail: &'a Mail,
+    /// Names the transaction (with the try's number) and its audit row.
+    pub id: Ulid,
+    pub now: WallTime,
+}
+
+/// How often a connection that came or went is met with another try.
+const TRIES_MAX: usize = 4;
+const FACTOR_REMOVED: &str = "SET #has_factor = :false, #cred_version = #cred_version + :one, #session_gen = :next_gen, \
+    #trading_state = :state, #cooling_until = :cooling, #held_at = :held";
+const AS_READ: &str = "#cred_version = :cred_version AND #session_gen = :session_gen AND #conn_set_version = :set";
+const TURN_OFF: &str = "REMOVE #totp_seed, #enrolled_at, #pending_seed, #pending_until, #pending_tries, #codes_set";
+const ON_WITHOUT_SET: &str = "attribute_exists(#totp_seed) AND attribute_not_exists(#codes_set)";
+const ON_WITH_SET: &str = "attribute_exists(#totp_seed) AND #codes_set = :codes_set";
+const GO_ON: &str = "SET #session_gen = :next_gen";
+
+impl Store {
+    /// Turns it off.
+    pub async fn remove_totp(&self, removing: &Removing<'_>, proof: StepUpProof) -> Result<(), FactorChangeRefused> {
+        for attempt in 0..TRIES_MAX {
+            let user = self.find_user(proof.user()).await?.ok_or(FactorChangeRefused::ChangedMeanwhile)?;
+            let is_same = user.cred_version == removing.user.cred_version && user.session_gen == removing.user.session_gen;
+            if !is_same { return Err(FactorChangeRefused::ChangedMeanwhile); }
+            // RF-21: read after the version that the transaction compares.
+            let connections = self.list_connections(user.id).await?;
+            if connections.iter().any(|c| c.status == Status::Live && c.exchange != PAPER) { return Err(FactorChangeRefused::FactorInUse); }
+            let credential = self.find_credential(user.id).await?.ok_or(FactorChangeRefused::NoFactor)?;
+            if credential.totp.is_none() { return Err(FactorChangeRefused::NoFactor); }
+            let writes = self.removal(removing, &user, &credential).await?;
+            match self.transact_surely(&format!("{}{attempt}", removing.id), &writes).await {
+                Ok(()) => return Ok(()),
+                Err(TransactFailed::Cancelled(_)) => {}
+                Err(TransactFailed::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(FactorChangeRefused::Busy)
+    }
+
+    async fn removal(&self, removing: &Removing<'_>, user: &User, credential: &Credential) -> Result<Vec<Write>, StoreError> {
+        let now = removing.now;
+        let old = self.recovery_codes(user.id).await?;
+        let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorRemoved, now));
+        let next_gen = n(user.session_gen.next().value());
+        let off = Write::update(Table::Identity, credential::key(user.id), TURN_OFF);
+        let mut writes = vec![
+            Write::update(Table::Identity, user::key(user.id), FACTOR_REMOVED).when(AS_READ).value(":false", truth(false)).value(":one", n(1))
+                .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+                .value(":set", n(user.conn_set_version.value())).value(":next_gen", next_gen.clone())
+                .value(":state", s(state)).value(":cooling", n(cooling)).value(":held", n(held)),
+            match &credential.codes_set {
+                None => off.when(ON_WITHOUT_SET),
+                Some(set) => off.when(ON_WITH_SET).value(":codes_set", s(set)),
+            },
+            // No authentication took place, so the session keeps its token; a session made before this one is dead.
+            Write::update(Table::Identity, session::key(removing.session), GO_ON).when("attribute_exists(pk)")
+                .value(":next_gen", next_gen),
+            put_mail(removing.job, Some(user.id), removing.mail, now)?,
+            audit::put(user.id, removing.id, SecurityEvent::FactorRemoved.name(), Some("totp"), None, now),
+        ];
+        writes.extend(swap_codes(&old, &[], user.id, now));
+        Ok(writes)
+    }
+}

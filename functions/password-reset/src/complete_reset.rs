@@ -1,0 +1,91 @@
+//! `POST /v1/password-reset/complete`: sets a new password, ends every session, makes every exchange key unusable (PR-8).
+//!
+//! Never signs in (PR-11), never sets a password by the token alone where a second factor is on (PR-9).
+
+use std::sync::Arc;
+
+use account::Secret;
+use account::password::{Password, Weakness, check_policy};
+use account::password_hash::{HashPolicy, PasswordHash, UserSalt, hash};
+use account::token::{Purpose, new_token};
+use api::problem::Fault;
+use api::{Answer, Problem, Request};
+use identity_key::KeyFailed;
+use serde::{Deserialize, Serialize};
+use store::transaction::complete_reset::{Completing, ResetRefused};
+
+use crate::Deps;
+use crate::claim::Claim;
+use crate::open_orders::{OpenOrder, under_way};
+use crate::second_factor::{Shown, verify};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    token: Secret<String>,
+    password: Password,
+    #[serde(default)]
+    totp: Option<Secret<String>>,
+    #[serde(default)]
+    recovery_code: Option<Secret<String>>,
+}
+
+#[derive(Serialize)]
+struct Completed {
+    connections_removed: usize,
+    /// `null` when the list could not be read: then the exchange has to be looked at.
+    orders_left_open: Option<Vec<OpenOrder>>,
+}
+
+/// Completes the reset.
+pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    let Form { token, password, totp, recovery_code } = request.json()?;
+    let shown = Shown::of(totp, recovery_code)?;
+    let now = deps.host.clock.now();
+    let claim = Claim::of(&deps, &token, now).await?;
+    // PR-16: the policy of the sign-up.
+    check_policy(&password, &claim.credential.email).map_err(too_weak)?;
+    let factor = verify(&deps, &claim.credential, &shown, now).await?;
+    let hash = hashed(&deps, &password).await?;
+    // For display alone: a reset does not wait for a list.
+    let orders = under_way(&deps.store, claim.user.id).await.inspect_err(|error| tracing::warn!(%error, "open orders not listed")).ok();
+    let lines = orders.as_ref().map_or_else(
+        || vec!["The list of open orders could not be read. Look at the exchange.".to_owned()],
+        |found| found.orders.iter().map(OpenOrder::line).collect(),
+    );
+    let not_me = new_token(Purpose::NotMe, deps.host.entropy.bytes());
+    if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? { return Err(Problem::reset_refused()); }
+    let completing = Completing {
+        token: &claim.hash, user: claim.user.id, cred_version: claim.user.cred_version, hash: &hash, factor: factor.as_ref(),
+        to: &claim.credential.email, orders_left_open: &lines, not_me: &not_me, source: request.source(),
+    };
+    let done = deps.store.complete_reset(&completing, &deps.host).await.map_err(problem)?;
+    let body = Completed { connections_removed: done.connections_removed, orders_left_open: orders.map(|found| found.orders) };
+    Ok(Answer::ok(&body).without_session_cookie())
+}
+
+/// PW-1, PW-3. The key service's failure changes nothing and counts nothing (RF-31).
+async fn hashed(deps: &Deps, password: &Password) -> Result<PasswordHash, Problem> {
+    let salt = UserSalt::new(deps.host.entropy.bytes());
+    let policy = HashPolicy { parameters: deps.parameters, pepper: deps.key.pepper_id().clone() };
+    let peppered = deps.key.pepper_new(password, &salt).await.map_err(|failed| match failed {
+        KeyFailed::PasswordTooLong => too_weak(Weakness::TooLong),
+        KeyFailed::Unavailable(_) | KeyFailed::SealBroken => Problem::unavailable().logged(failed),
+    })?;
+    hash(&peppered, &salt, &policy).map_err(|error| Problem::unavailable().logged(error))
+}
+
+fn too_weak(weakness: Weakness) -> Problem {
+    let fault = Fault { pointer: "/password".into(), code: weakness.code().into(), detail: weakness.to_string() };
+    Problem::password_too_weak().with_faults(vec![fault])
+}
+
+fn problem(refused: ResetRefused) -> Problem {
+    match refused {
+        // One answer to a thief.
+        ResetRefused::TokenDead | ResetRefused::FactorSpent => Problem::reset_refused(),
+        ResetRefused::Busy => Problem::try_again().retry_after(2),
+        ResetRefused::OutcomeUnknown => Problem::outcome_unknown(),
+        ResetRefused::Store(error) => error.into(),
+    }
+}

@@ -1,0 +1,47 @@
+//! The settings of `password-reset`.
+
+use std::fmt;
+
+use account::password_hash::{CostRefused, HashParameters};
+use host::{Host, Missing};
+
+/// Why the function does not start (PW-4).
+#[derive(Debug, thiserror::Error)]
+pub enum StartRefused {
+    /// A setting is missing.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// The password hash is configured too weak or too costly.
+    #[error("HASH_COST: {0}")]
+    Cost(#[from] CostRefused),
+}
+
+/// What new hashes cost: `HASH_COST` as `m/t/p`, the deployment target by default.
+fn hash_parameters(host: &Host) -> Result<HashParameters, StartRefused> {
+    match host.environment.optional("HASH_COST") {
+        Some(text) => Ok(text.parse::<HashParameters>()?),
+        None => Ok(HashParameters::TARGET),
+    }
+}
+
+/// What the endpoints work with.
+pub struct Deps {
+    pub(crate) store: store::Store,
+    pub(crate) key: identity_key::IdentityKey,
+    pub(crate) parameters: HashParameters,
+    pub(crate) host: Host,
+}
+
+impl Deps {
+    /// From the host.
+    pub fn of(host: &Host) -> Result<Self, StartRefused> {
+        // Without the key for seeds no account with a second factor could be reset.
+        host.environment.text("KEY_IDENTITY")?;
+        Ok(Self {
+            store: store::Store::of(host), key: identity_key::IdentityKey::of(host)?, parameters: hash_parameters(host)?, host: host.clone(),
+        })
+    }
+}
+impl fmt::Debug for Deps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+}

@@ -1,0 +1,35 @@
+//! `POST /v1/second-factors/totp`: makes a fresh seed that waits ten minutes for its first code (TP-1, TP-2).
+
+use std::sync::Arc;
+
+use account::totp::new_seed;
+use api::{Answer, Problem, Request};
+use serde::Serialize;
+use store::transaction::enrol_totp::PENDING_S;
+
+use crate::Deps;
+use crate::qr::{QrPath, draw};
+use crate::refusal::problem;
+
+#[derive(Serialize)]
+struct Enrolment { secret: String, otpauth_uri: String, qr_svg: QrPath, expires_at: String }
+
+/// Starts the enrolment. The step-up was spent before; nothing is on until a code is confirmed.
+pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {
+    let proof = request.take_step_up()?;
+    let session = request.session()?;
+    let now = deps.host.clock.now();
+    let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
+    if credential.totp.is_some() { return Err(Problem::second_factor_exists()); }
+    // TP-1: fresh at every enrolment.
+    let seed = new_seed(deps.host.entropy.bytes());
+    let sealed = deps.key.seal_seed(session.user_id(), &seed).await.map_err(|e| Problem::unavailable().logged(e))?;
+    deps.store.enrol_totp(&session.user, proof, &sealed, deps.host.entropy.ulid(now), now).await.map_err(problem)?;
+    let uri = seed.otpauth_uri(&credential.email);
+    let qr_svg = draw(&uri).ok_or_else(|| Problem::unavailable().logged("the enrolment URI does not fit a QR code"))?;
+    Ok(Answer::ok(&Enrolment {
+        // EXPOSE: the seed is shown once, here, to be taken into an authenticator.
+        secret: seed.base32().expose(String::clone), otpauth_uri: uri.expose(String::clone), qr_svg,
+        expires_at: now.plus_seconds(PENDING_S).to_string(),
+    }))
+}
