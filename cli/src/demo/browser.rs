@@ -64,7 +64,7 @@ impl Browser {
     pub fn code(&self, up: &Up) -> Result<String, Stopped> {
         up.clock().advance(30).map_err(|e| Stopped(e.to_string()))?;
         let seed = self.seed.as_ref().ok_or_else(|| Stopped("no authenticator".into()))?;
-        let totp = totp_rs::Builder::new().with_secret(totp_rs::Secret::new(seed.clone())).build_noncompliant();
+        let totp = totp_rs::Builder::new().with_secret(totp_rs::Secret::new(seed.clone().into_boxed_slice())).build_noncompliant();
         let seconds = u64::try_from(up.machine().now().seconds()).unwrap_or(0);
         Ok(totp.generate(seconds).to_string())
     }

@@ -94,6 +94,7 @@ pub struct Machine {
     template: Template,
     hosts: BTreeMap<String, Host>,
     paper: function_paper_exchange::Deps,
+    transport: Arc<dyn Transport>,
     tick: Arc<function_tick::Deps>,
     lanes: tokio::sync::Mutex<Lanes>,
 }
@@ -131,8 +132,8 @@ impl Machine {
         }
         let lanes = lanes(&emulators, &template, &hosts, &transport)?;
         let paper = function_paper_exchange::Deps::of(host_of(&hosts, "paper-exchange")?);
-        let tick = function_tick::Deps::of(host_of(&hosts, "tick")?, transport.clone()).map_err(|e| refused("tick", e))?;
-        Ok(Self { emulators, clock, template, hosts, paper, tick: Arc::new(tick), lanes: tokio::sync::Mutex::new(lanes) })
+        let tick = function_tick::Deps::with_transport(host_of(&hosts, "tick")?, transport.clone()).map_err(|e| refused("tick", e))?;
+        Ok(Self { emulators, clock, template, hosts, paper, transport, tick: Arc::new(tick), lanes: tokio::sync::Mutex::new(lanes) })
     }
 
     /// The embedded services.
@@ -216,9 +217,9 @@ impl Machine {
             ("login", function_login::router(host("login")?).map_err(|e| refused("login", e))?),
             ("second-factor", function_second_factor::router(host("second-factor")?).map_err(|e| refused("second-factor", e))?),
             ("password-reset", function_password_reset::router(host("password-reset")?).map_err(|e| refused("password-reset", e))?),
-            ("connections", function_connections::router(host("connections")?).map_err(|e| refused("connections", e))?),
+            ("connections", function_connections::router_over(host("connections")?, self.transport.clone()).map_err(|e| refused("connections", e))?),
             ("bots", function_bots::router(host("bots")?).map_err(|e| refused("bots", e))?),
-            ("paper-exchange", function_paper_exchange::own_routes(host("paper-exchange")?).map_err(|e| refused("paper-exchange", e))?),
+            ("paper-exchange", function_paper_exchange::own_routes(api::Gate::of(host("paper-exchange")?).map_err(|e| refused("paper-exchange", e))?, self.paper.clone())),
         ])
     }
 }
