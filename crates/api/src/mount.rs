@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use account::token::{Purpose, TokenHash};
 use axum::Router;
-use axum::extract::{ConnectInfo, RawPathParams};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{ConnectInfo, Query, RawPathParams};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use http::{HeaderValue, header};
@@ -58,9 +59,11 @@ impl<D: Send + Sync + 'static> Api<D> {
     {
         let (gate, deps) = (self.gate.clone(), self.deps.clone());
         let filter = match route.method() { "GET" => MethodFilter::GET, "DELETE" => MethodFilter::DELETE, _ => MethodFilter::POST };
-        let entry = move |parameters: RawPathParams, request: axum::extract::Request| {
+        let entry = move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: axum::extract::Request| {
             let (gate, deps, handler) = (gate.clone(), deps.clone(), handler.clone());
-            let parameters = parameters.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>();
+            // What is not UTF-8 names nothing of ours.
+            let parameters = parameters.map_err(|_| Problem::not_found())
+                .map(|all| all.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>());
             async move {
                 let answered = match enforce(&gate, route.demands(), parameters, request).await {
                     Ok(request) => handler(deps, request).await,
@@ -75,7 +78,9 @@ impl<D: Send + Sync + 'static> Api<D> {
 
     /// The router, with problem bodies for what no route answers.
     pub fn into_router(self) -> Router {
-        self.router.fallback(async || Problem::no_such_route()).method_not_allowed_fallback(async || Problem::method_not_allowed())
+        self.router
+            .fallback(async || finish(Err(Problem::no_such_route())))
+            .method_not_allowed_fallback(async || finish(Err(Problem::method_not_allowed())))
     }
 }
 
@@ -94,7 +99,7 @@ fn finish(answered: Result<Answer, Problem>) -> Response {
 }
 
 async fn enforce(
-    gate: &Gate, policy: Policy, parameters: BTreeMap<String, String>, request: axum::extract::Request,
+    gate: &Gate, policy: Policy, parameters: Result<BTreeMap<String, String>, Problem>, request: axum::extract::Request,
 ) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     let now = gate.clock.now();
@@ -104,6 +109,7 @@ async fn enforce(
             Some(session_check::check(&gate.store, now, &parts.headers, &parts.method, &gate.allowed_origin).await?)
         }
     };
+    let parameters = parameters?;
     let body = match Limited::new(body, BODY_MAX).collect().await {
         Ok(read) => read.to_bytes().to_vec(),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Problem::body_too_large()),
@@ -121,8 +127,9 @@ async fn enforce(
     };
     let json = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok())
         .is_some_and(|t| t.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
-    let query = parts.uri.query().map(parse_query).unwrap_or_default();
-    Ok(Request { method, path, parameters, query, body, json, source: source(&parts.extensions), session, step_up })
+    let query = parse_query(&parts.uri)?;
+    let shown = session_check::shown_hash(&parts.headers);
+    Ok(Request { method, path, parameters, query, body, json, source: source(&parts.extensions), shown, session, step_up })
 }
 
 /// RL-4: the gateway's context or the socket, never a header.
@@ -133,6 +140,34 @@ fn source(extensions: &http::Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 
-fn parse_query(query: &str) -> BTreeMap<String, String> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+/// Decoded as forms are. A name given twice is refused: which of the two counts is what attacks are made of (SU-5).
+fn parse_query(uri: &http::Uri) -> Result<BTreeMap<String, String>, Problem> {
+    let refused = || Problem::invalid_fields().because("The query cannot be read: send every parameter once, as name=value.");
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| refused())?;
+    let mut query = BTreeMap::new();
+    for (name, value) in pairs {
+        if query.insert(name, value).is_some() { return Err(refused()); }
+    }
+    Ok(query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_and_names_come_once() {
+        check("/v1/activity", Some(&[]));
+        check("/v1/activity?", Some(&[]));
+        check("/v1/activity?cursor=a%2Fb%3D%3D&limit=5", Some(&[("cursor", "a/b=="), ("limit", "5")]));
+        check("/v1/activity?after=a+b%20c", Some(&[("after", "a b c")]));
+        check("/v1/activity?limit=5&limit=500", None);
+        check("/v1/activity?li%6Dit=5&limit=500", None);
+    }
+
+    fn check(uri: &str, expected: Option<&[(&str, &str)]>) {
+        let found = parse_query(&uri.parse().unwrap()).ok();
+        let expected = expected.map(|all| all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+        assert_eq!(found, expected, "{uri}");
+    }
 }

@@ -100,6 +100,10 @@ impl Problem {
         tracing::error!(code = self.code, cause = %cause, "request failed");
         self
     }
+    /// The fields at fault.
+    pub fn faults(&self) -> &[Fault] { &self.errors }
+    /// What is said for this case.
+    pub fn detail(&self) -> &str { &self.detail }
     /// The stable code.
     pub const fn code(&self) -> &'static str { self.code }
     /// The HTTP status.

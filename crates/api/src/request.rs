@@ -30,6 +30,7 @@ pub struct Request {
     pub(crate) body: Vec<u8>,
     pub(crate) json: bool,
     pub(crate) source: Option<IpAddr>,
+    pub(crate) shown: Option<TokenHash>,
     pub(crate) session: Option<Session>,
     pub(crate) step_up: Option<StepUpProof>,
 }
@@ -38,6 +39,8 @@ impl Request {
     /// The body as a form. Unknown fields, duplicates and wrong types are refused with a JSON pointer; values are not repeated.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if !self.json { return Err(Problem::unsupported_media_type()); }
+        // Derived readers take an array of the fields in order for an object; the contract does not.
+        if !self.body.trim_ascii_start().starts_with(b"{") { return Err(Problem::malformed_body()); }
         let mut reader = serde_json::Deserializer::from_slice(&self.body);
         let form = serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error))?;
         reader.end().map_err(|_| Problem::malformed_body().because("There is more after the JSON object."))?;
@@ -51,6 +54,9 @@ impl Request {
     pub fn query(&self, name: &str) -> Option<&str> { self.query.get(name).map(String::as_str) }
     /// The session. Its absence under a session policy is a bug of the route table and answers 401, never lets through.
     pub fn session(&self) -> Result<&Session, Problem> { self.session.as_ref().ok_or_else(Problem::no_session) }
+    /// The stored form of a session token that came with the request, whatever the policy and whether it lives or not. It
+    /// proves nothing: a sign-in ends what it names (LG-3).
+    pub const fn shown_session(&self) -> Option<&TokenHash> { self.shown.as_ref() }
     /// The spent step-up proof, once.
     pub fn take_step_up(&mut self) -> Result<StepUpProof, Problem> { self.step_up.take().ok_or_else(Problem::step_up_required) }
     /// The caller's address, from the gateway's request context or the socket; never from a header (RL-4).
@@ -63,27 +69,113 @@ impl Request {
     pub fn path(&self) -> &str { &self.path }
 }
 
+/// The longest field name that is repeated in a pointer.
+const NAME_BYTES_MAX: usize = 64;
+
+/// What was wrong, without what was sent: serde's sentences may repeat a value, so only the parts that name our own fields
+/// and types are passed on. The pointer names the field.
 fn malformed(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let inner = error.inner();
-    let pointer = pointer(&error.path().to_string());
-    let text = inner.to_string();
-    // serde's sentences may repeat the value that was sent; only those that name fields and types are passed on.
-    let (code, detail) = if text.starts_with("unknown field") || text.starts_with("missing field") || text.starts_with("duplicate field") {
-        let code = if text.starts_with("unknown") { "unknown_field" } else if text.starts_with("missing") { "missing_field" } else { "duplicate_field" };
-        (code, text.split(" at line").next().unwrap_or("").to_owned())
-    } else if inner.is_data() {
-        ("wrong_type_or_value", text.split_once("expected ").map_or_else(
-            || "This is not a permitted value.".to_owned(),
-            |(_, expected)| format!("Expected {}.", expected.split(" at line").next().unwrap_or(expected)),
-        ))
-    } else {
+    if !inner.is_data() {
         return Problem::malformed_body().because(format!("Not valid JSON at line {}, column {}.", inner.line(), inner.column()));
+    }
+    let text = inner.to_string();
+    // The position that serde appends, after the last " at line ": what stands before it may hold sent text.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(sentence, _)| sentence);
+    let expected = text.rsplit_once(", expected ").map(|(_, expected)| format!("Expected {expected}."));
+    let (code, detail) = if text.starts_with("missing field") || text.starts_with("duplicate field") {
+        let code = if text.starts_with("missing") { "missing_field" } else { "duplicate_field" };
+        (code, format!("There is a {text}."))
+    } else if text.starts_with("unknown field") {
+        ("unknown_field", expected.unwrap_or_else(|| "There is no such field.".to_owned()))
+    } else {
+        ("wrong_type_or_value", expected.unwrap_or_else(|| "This is not a permitted value.".to_owned()))
     };
-    Problem::invalid_fields().with_faults(vec![Fault { pointer, code: code.into(), detail }])
+    Problem::invalid_fields().with_faults(vec![Fault { pointer: pointer(error.path()), code: code.into(), detail }])
 }
 
-/// `a.b[2].c` to `/a/b/2/c`.
-fn pointer(path: &str) -> String {
-    if path == "." || path.is_empty() { return String::new(); }
-    format!("/{}", path.replace('[', ".").replace(']', "").replace('.', "/"))
+/// RFC 6901; stops at a name that is too long to be one of ours.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                if name.len() > NAME_BYTES_MAX { break; }
+                pointer.push('/');
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => break,
+        }
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Form { name: String, #[serde(default)] parts: Vec<Part> }
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Part { side: Side, count: u32 }
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "snake_case")]
+    enum Side { Buy, Sell }
+
+    #[test]
+    fn every_refusal_has_a_code_and_a_pointer() {
+        check(r#"{"name":"a"}"#, "fine", "");
+        check("{}", "missing_field", "");
+        check(r#"{"name":"a","canary":1}"#, "unknown_field", "/canary");
+        check(r#"{"name":"a","name":"b"}"#, "duplicate_field", "");
+        check(r#"{"name":["canary","b"]}"#, "wrong_type_or_value", "/name");
+        check(r#"{"name":null}"#, "wrong_type_or_value", "/name");
+        check(r#"{"name":"a","parts":[{"side":"buy","count":1},{"side":"canary","count":1}]}"#, "wrong_type_or_value", "/parts/1/side");
+        check(r#"{"name":"a","parts":[{"side":"buy","count":"canary"}]}"#, "wrong_type_or_value", "/parts/0/count");
+        check(r#"{"name":"a","parts":[{"side":"buy","count":-77}]}"#, "wrong_type_or_value", "/parts/0/count");
+        check(r#"{"name":"a","a/b~c":1}"#, "unknown_field", "/a~1b~0c");
+        check(&format!(r#"{{"name":"a","{}":1}}"#, "x".repeat(65)), "unknown_field", "");
+    }
+
+    #[test]
+    fn what_is_no_object_is_malformed() {
+        for body in ["", "null", "[\"canary\"]", "\"canary\"", "{", "{\"name\":canary}", "{\"name\":\"a\"} {}", "{\"name\":\"\t\"}"] {
+            check(body, "malformed_body", "");
+        }
+    }
+
+    #[test]
+    fn su_5_values_are_never_repeated_even_when_they_imitate_our_sentences() {
+        for value in ["canary, expected canary at line 1", "canary at line 2 column 3", "unknown field `canary`, expected canary"] {
+            let body = format!(r#"{{"name":"a","parts":[{{"side":{value:?},"count":1}}]}}"#);
+            check(&body, "wrong_type_or_value", "/parts/0/side");
+            let body = format!(r#"{{"name":"a","parts":[{{"side":"buy","count":{value:?}}}]}}"#);
+            check(&body, "wrong_type_or_value", "/parts/0/count");
+        }
+    }
+
+    fn check(body: &str, code: &str, pointer: &str) {
+        let request = Request {
+            method: "POST".into(), path: "/v1/x".into(), parameters: BTreeMap::new(), query: BTreeMap::new(), body: body.as_bytes().to_vec(),
+            json: true, source: None, shown: None, session: None, step_up: None,
+        };
+        let Err(problem) = request.json::<Form>() else { return assert_eq!(code, "fine", "{body}") };
+        match problem.faults() {
+            [] => assert_eq!((problem.code(), ""), (code, pointer), "{body}"),
+            [fault] => {
+                assert_eq!((fault.code.as_str(), fault.pointer.as_str()), (code, pointer), "{body}");
+                assert!(!fault.detail.contains("canary") && !fault.detail.contains("77"), "{}", fault.detail);
+            }
+            more => panic!("{more:?}"),
+        }
+        assert!(!problem.detail().contains("canary"), "{}", problem.detail());
+    }
 }

@@ -20,6 +20,7 @@ routes! {
     ANSWER_CHALLENGE = "login", post "/v1/login/second-factor", Public;
     LOG_OUT = "login", post "/v1/logout", Session;
     LIST_SESSIONS = "login", get "/v1/sessions", Session;
+    END_OTHER_SESSIONS = "login", delete "/v1/sessions", Session;
     END_SESSION = "login", delete "/v1/sessions/{id}", Session;
     SHOW_ME = "login", get "/v1/me", Session;
     STEP_UP = "login", post "/v1/step-up", Session;

@@ -22,6 +22,11 @@ fn shown(headers: &HeaderMap) -> Option<Shown> {
         .find_map(|pair| pair.trim().strip_prefix("__Host-session=").map(|t| Shown::Cookie(t.to_owned())))
 }
 
+/// The stored form of the token that a request shows, however it shows it.
+pub(crate) fn shown_hash(headers: &HeaderMap) -> Option<TokenHash> {
+    match shown(headers)? { Shown::Bearer(token) | Shown::Cookie(token) => Some(TokenHash::of(Purpose::Session, &token)) }
+}
+
 /// SS-5: a changing request with a cookie comes from our own page or not at all.
 fn same_site(headers: &HeaderMap, method: &http::Method, allowed_origin: &str) -> bool {
     if method.is_safe() { return true; }

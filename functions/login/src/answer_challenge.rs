@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use account::budget::FactorBudget;
+use account::budget::{ChallengeAttempts, FactorBudget};
 use account::id::{JobId, SessionId};
 use account::token::{Purpose, TokenHash, new_token};
 use account::{Secret, WallTime};
@@ -21,8 +21,9 @@ use store::transaction::spend_factor::Factor;
 use store::transaction::start_session::StartRefused;
 
 use crate::Deps;
+use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
-use crate::log_in::session_answer;
+use crate::log_in::{find_replaced, session_answer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +35,9 @@ struct Form {
     recovery_code: Option<Secret<String>>,
 }
 
+/// A challenge that was charged for one evaluation.
+struct Charged { claim: Challenge, hash: TokenHash, credential: Credential, user: User, budget: Stored<FactorBudget>, now: WallTime }
+
 /// Finishes a sign-in.
 pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let Form { challenge, totp, recovery_code } = request.json()?;
@@ -41,43 +45,43 @@ pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answe
         .ok_or_else(|| Problem::malformed_body().because("Send exactly one of totp and recovery_code."))?;
     // EXPOSE: only its hash is looked up.
     let hash = challenge.expose(|text| TokenHash::of(Purpose::LoginChallenge, text));
+    let charged = charge(&deps, hash).await?;
+    match evaluate(&deps, &charged.credential, &shown, charged.now).await {
+        Ok(factor) => finish(&deps, &request, &charged, &factor).await,
+        Err(FactorFailed::Wrong) => {
+            refuse(&deps, &request, &charged, shown.name()).await?;
+            Err(Problem::challenge_refused())
+        }
+        Err(FactorFailed::Ours(problem)) => {
+            let Charged { claim, hash, budget, now, .. } = &charged;
+            deps.store.refund_challenge(claim.user, hash, claim.attempts, budget, deps.host.entropy.ulid(*now), *now).await?;
+            Err(problem)
+        }
+    }
+}
+
+/// Finds the challenge and charges it and its account for one answer, of many at once exactly one (TP-9).
+async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
     let now = deps.host.clock.now();
     let claim = deps.store.find_challenge(&hash).await?.filter(|c| now < c.expires_at).ok_or_else(Problem::challenge_refused)?;
     let found = deps.store.find_for_login(&Whose::User(claim.user), claim.user).await?;
     let (Some(credential), Some(user)) = (found.credential, found.user) else { return Err(Problem::challenge_refused()) };
     // LG-2, EV-2: a change of password or factors in between kills the challenge.
     if user.cred_version != claim.cred_version { return Err(Problem::challenge_refused()); }
-    let charged = charge(&deps, &claim, &hash, &found.factor, now).await?;
-    match evaluate(&deps, &credential, &shown, now).await {
-        Ok(factor) => finish(&deps, &request, &claim, &hash, &credential, &user, &factor, &charged, now).await,
-        Err(FactorFailed::Wrong) => {
-            warn_owner(&deps, &claim, &credential, now).await?;
-            Err(Problem::challenge_refused())
-        }
-        Err(FactorFailed::Ours(problem)) => {
-            deps.store.refund_factor(claim.user, &charged, now).await?;
-            Err(problem)
-        }
-    }
-}
-
-async fn charge(deps: &Deps, claim: &Challenge, hash: &TokenHash, budget: &Stored<FactorBudget>, now: WallTime) -> Result<Stored<FactorBudget>, Problem> {
-    let admitted = budget.state.admit(claim.attempts, now).map_err(|_| Problem::challenge_refused())?;
+    let admitted = found.factor.state.admit(claim.attempts, now).map_err(|_| Problem::challenge_refused())?;
     let id = deps.host.entropy.ulid(now);
-    if !deps.store.charge_challenge(claim.user, hash, claim.attempts, admitted, budget.version, id, now).await? {
+    if !deps.store.charge_challenge(claim.user, &hash, claim.attempts, admitted, found.factor.version, id, now).await? {
         return Err(Problem::challenge_refused());
     }
-    Ok(Stored { state: admitted.0, version: budget.version.saturating_add(1) })
+    let budget = Stored { state: admitted.0, version: found.factor.version.saturating_add(1) };
+    Ok(Charged { claim, hash, credential, user, budget, now })
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call site; each is a different fact of this one answer")]
-async fn finish(
-    deps: &Deps, request: &Request, claim: &Challenge, hash: &TokenHash, credential: &Credential, user: &User, factor: &Factor,
-    charged: &Stored<FactorBudget>, now: WallTime,
-) -> Result<Answer, Problem> {
+async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Factor) -> Result<Answer, Problem> {
+    let Charged { claim, hash, credential, user, budget, now } = charged;
     let token = new_token(Purpose::Session, deps.host.entropy.bytes());
     // LG-3: a new session id at every authentication.
-    let session = Session::starting(SessionId::new(deps.host.entropy.ulid(now)), user.id, generation_after(user, factor), true, now);
+    let session = Session::starting(SessionId::new(deps.host.entropy.ulid(*now)), user.id, generation_after(user, factor), true, *now);
     let notice = match factor {
         Factor::Totp(_) => None,
         Factor::RecoveryCode(_) => {
@@ -85,25 +89,34 @@ async fn finish(
             Some(Mail { to: credential.email.to_string(), notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left: left } })
         }
     };
-    let job = JobId::new(deps.host.entropy.ulid(now));
-    let attempts = account::budget::ChallengeAttempts(claim.attempts.0.saturating_add(1));
+    let job = JobId::new(deps.host.entropy.ulid(*now));
+    let replaced = find_replaced(deps, request).await?;
     let answered = Answered {
-        user, challenge: hash, attempts, factor, factor_budget_version: charged.version, session: &session, token: &token.hash,
-        notice: notice.as_ref().map(|mail| (job, mail)), id: deps.host.entropy.ulid(now), source: request.source(), now,
+        user, challenge: hash, attempts: ChallengeAttempts(claim.attempts.0.saturating_add(1)), factor, factor_budget_version: budget.version,
+        session: &session, token: &token.hash, replaced: replaced.as_ref(), notice: notice.as_ref().map(|mail| (job, mail)),
+        id: deps.host.entropy.ulid(*now), source: request.source(), now: *now,
     };
     match deps.store.answer_challenge(&answered).await {
-        Ok(()) => Ok(session_answer(&token.text, &session)),
-        Err(StartRefused::ChangedMeanwhile) => Err(Problem::challenge_refused()),
+        Ok(()) => {
+            note("signed_in", Some(user.id), Some(factor.name()), request.source());
+            Ok(session_answer(&token.text, &session))
+        }
+        // Somebody spent the challenge or the factor first: a replay (TP-5), or RF-17.
+        Err(StartRefused::ChangedMeanwhile) => {
+            note("second_factor_refused", Some(user.id), Some(factor.name()), request.source());
+            Err(Problem::challenge_refused())
+        }
         Err(StartRefused::Busy) => Err(Problem::try_again().retry_after(1)),
         Err(StartRefused::Store(error)) => Err(error.into()),
     }
 }
 
-/// LG-7: somebody has the password. One mail per challenge.
-async fn warn_owner(deps: &Deps, claim: &Challenge, credential: &Credential, now: WallTime) -> Result<(), Problem> {
-    if claim.attempts.0 > 0 { return Ok(()); }
+/// LG-6; and LG-7: somebody has the password. One mail per challenge.
+async fn refuse(deps: &Deps, request: &Request, charged: &Charged, factor: &'static str) -> Result<(), Problem> {
+    let Charged { claim, credential, now, .. } = charged;
+    note("second_factor_refused", Some(claim.user), Some(factor), request.source());
     let mail = Mail { to: credential.email.to_string(), notice: Notice::WrongSecondFactor { at: now.to_string() } };
-    let job = JobId::new(deps.host.entropy.ulid(now));
-    deps.store.send_verification(&Whose::User(claim.user), None, job, &mail, None, now).await?;
-    Ok(())
+    let job = JobId::new(deps.host.entropy.ulid(*now));
+    let notice = (claim.attempts.0 == 0).then_some((job, &mail));
+    Ok(deps.store.refuse_challenge(claim.user, factor, notice, deps.host.entropy.ulid(*now), request.source(), *now).await?)
 }

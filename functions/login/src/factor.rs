@@ -23,6 +23,8 @@ impl Shown {
             (None, None) | (Some(_), Some(_)) => None,
         }
     }
+    /// For logs and the audit row.
+    pub(crate) const fn name(&self) -> &'static str { match self { Self::Totp(_) => "totp", Self::RecoveryCode(_) => "recovery_code" } }
 }
 
 /// Why there is no factor.

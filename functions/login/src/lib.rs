@@ -2,13 +2,16 @@
 
 mod answer_challenge;
 mod config;
+mod end_other_sessions;
 mod end_session;
+mod event;
 mod factor;
 mod list_sessions;
 mod log_in;
 mod log_out;
 mod show_me;
 mod step_up;
+mod verify_password;
 
 use api::{Api, Gate, routes};
 
@@ -21,6 +24,7 @@ pub fn router(host: &host::Host) -> Result<axum::Router, StartRefused> {
         .mount(routes::ANSWER_CHALLENGE, answer_challenge::answer_challenge)
         .mount(routes::LOG_OUT, log_out::log_out)
         .mount(routes::LIST_SESSIONS, list_sessions::list_sessions)
+        .mount(routes::END_OTHER_SESSIONS, end_other_sessions::end_other_sessions)
         .mount(routes::END_SESSION, end_session::end_session)
         .mount(routes::SHOW_ME, show_me::show_me)
         .mount(routes::STEP_UP, step_up::step_up)

@@ -5,23 +5,24 @@
 
 use std::sync::Arc;
 
-use account::budget::{FactorBudget, LoginBudget};
+use account::budget::LoginBudget;
 use account::email::EmailAddress;
 use account::id::SessionId;
 use account::password::Password;
-use account::password_hash::{HashPolicy, PasswordHash, UserSalt, dummy_hash, hash, verify};
 use account::token::{Purpose, new_token};
 use account::{Secret, UserId, WallTime};
 use api::{Answer, Problem, Request};
-use identity_key::KeyFailed;
 use serde::{Deserialize, Serialize};
 use store::entity::budget::{Kind, Stored, Whose};
 use store::entity::session::Session;
 use store::entity::challenge;
+use store::transaction::end_session::Replaced;
+use store::transaction::read_for_login::ForLogin;
 use store::transaction::start_session::{RightPassword, StartRefused};
 
 use crate::Deps;
-use crate::factor::key_failed;
+use crate::event::note;
+use crate::verify_password::{NotCompared, rehash, verify_password};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,46 +43,45 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     let now = deps.host.clock.now();
     // What is no address has no account; it costs nothing and says nothing.
     let email = EmailAddress::parse(&email).map_err(|_| Problem::sign_in_refused())?;
+    // RL-5: before anything is looked up, so that it tells nothing about an address.
+    if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or(Whose::UnknownAddress(email), Whose::User);
     let found = deps.store.find_for_login(&whose, owner.unwrap_or_else(|| UserId::new(deps.host.entropy.ulid(now)))).await?;
-    let budget = charge(&deps, &whose, found.login, found.factor, now).await?;
-    let policy = HashPolicy { parameters: deps.parameters, pepper: deps.key.pepper_id().clone() };
+    let refused = || {
+        note("sign_in_refused", owner, Some("password"), request.source());
+        Problem::sign_in_refused()
+    };
+    let Some(charged) = charge(&deps, &whose, &found, now).await? else { return Err(refused()) };
     let account = found.credential.zip(found.user);
-    let stored = account.as_ref().map_or_else(|| dummy_hash(&policy), |(credential, _)| credential.hash.clone());
-    let peppered = match deps.key.pepper_as(&password, &stored).await {
-        Ok(peppered) => peppered,
-        // SU-3: too long was never accepted at sign-up, so it is simply wrong.
-        Err(KeyFailed::PasswordTooLong) => return Err(Problem::sign_in_refused()),
-        Err(failed) => {
-            deps.store.write_budget(&whose, Kind::Login, &budget.state.refunded(now), budget.version, now).await?;
-            return Err(key_failed(&failed));
+    let verdict = match verify_password(&deps, &password, account.as_ref().map(|(credential, _)| &credential.hash)).await {
+        Ok(verdict) => verdict,
+        Err(NotCompared::TooLong) => return Err(refused()),
+        Err(NotCompared::Ours(problem)) => {
+            deps.store.write_budget(&whose, Kind::Login, &charged.state.refunded(now), charged.version, now).await?;
+            return Err(problem);
         }
     };
-    let verdict = verify(&peppered, &stored, &policy).map_err(|e| Problem::unavailable().logged(e))?;
-    let Some((credential, user)) = account.filter(|_| verdict.matches) else { return Err(Problem::sign_in_refused()) };
-    let rehashed = if verdict.needs_rehash { Some(rehash(&deps, &password, &policy).await?) } else { None };
+    let Some((credential, user)) = account.filter(|_| verdict.matches) else { return Err(refused()) };
+    let rehashed = if verdict.needs_rehash { rehash(&deps, &password).await } else { None };
+    let replaced = find_replaced(&deps, &request).await?;
     let right = RightPassword {
-        user: &user, rehashed: rehashed.as_ref(), budget_version: budget.version, id: deps.host.entropy.ulid(now), source: request.source(), now,
+        user: &user, rehashed: rehashed.as_ref(), replaced: replaced.as_ref(), id: deps.host.entropy.ulid(now), source: request.source(), now,
     };
     if credential.totp.is_some() { give_challenge(&deps, &right).await } else { give_session(&deps, &right).await }
 }
 
-/// RL-2, RL-3, TP-10: admits and charges, or answers as for a wrong password.
-async fn charge(
-    deps: &Deps, whose: &Whose, login: Stored<LoginBudget>, factor: Stored<FactorBudget>, now: WallTime,
-) -> Result<Stored<LoginBudget>, Problem> {
-    let charged = login.state.admit(now).map_err(|_| Problem::sign_in_refused())?;
-    if !factor.state.allows_password_login() { return Err(Problem::sign_in_refused()); }
-    if !deps.store.write_budget(whose, Kind::Login, &charged, login.version, now).await? { return Err(Problem::sign_in_refused()); }
-    Ok(Stored { state: charged, version: login.version.saturating_add(1) })
+/// RL-2, RL-3, TP-10: charges the attempt, or `None` when there is none to be had: to be answered like a wrong password.
+async fn charge(deps: &Deps, whose: &Whose, found: &ForLogin, now: WallTime) -> Result<Option<Stored<LoginBudget>>, Problem> {
+    let Ok(charged) = found.login.state.admit(now) else { return Ok(None) };
+    if !found.factor.state.allows_password_login() { return Ok(None); }
+    let written = deps.store.write_budget(whose, Kind::Login, &charged, found.login.version, now).await?;
+    Ok(written.then(|| Stored { state: charged, version: found.login.version.saturating_add(1) }))
 }
 
-/// PW-2: the same password under the present parameters.
-async fn rehash(deps: &Deps, password: &Password, policy: &HashPolicy) -> Result<PasswordHash, Problem> {
-    let salt = UserSalt::new(deps.host.entropy.bytes());
-    let peppered = deps.key.pepper_new(password, &salt).await.map_err(|e| key_failed(&e))?;
-    hash(&peppered, &salt, policy).map_err(|e| Problem::unavailable().logged(e))
+/// LG-3: the session that a browser still holds ends with the commit that gives it a new one.
+pub(crate) async fn find_replaced(deps: &Deps, request: &Request) -> Result<Option<Replaced>, Problem> {
+    match request.shown_session() { Some(hash) => Ok(deps.store.find_replaced(hash).await?), None => Ok(None) }
 }
 
 async fn give_session(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer, Problem> {
@@ -89,6 +89,7 @@ async fn give_session(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer, 
     let id = SessionId::new(deps.host.entropy.ulid(right.now));
     let session = Session::starting(id, right.user.id, right.user.session_gen, false, right.now);
     deps.store.start_session(right, &session, &token.hash).await.map_err(start_refused)?;
+    note("signed_in", Some(right.user.id), Some("password"), right.source);
     Ok(session_answer(&token.text, &session))
 }
 
@@ -96,6 +97,7 @@ async fn give_challenge(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer
     let token = new_token(Purpose::LoginChallenge, deps.host.entropy.bytes());
     let expires_at = right.now.plus_seconds(challenge::LIFE_S);
     deps.store.put_challenge(right, &token.hash, expires_at).await.map_err(start_refused)?;
+    note("password_accepted", Some(right.user.id), Some("password"), right.source);
     // EXPOSE: the caller answers with it; it opens nothing by itself.
     let id = token.text.expose(String::clone);
     Ok(Answer::ok(&ChallengeGiven { challenge: ChallengeShown { id, factors: ["totp", "recovery_code"], expires_at: expires_at.to_string() } }))

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use api::{Answer, Problem, Request};
 
 use crate::Deps;
+use crate::event::note;
 
 /// Ends it.
 pub async fn log_out(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let session = request.session()?;
     let token = deps.host.entropy.ulid(deps.host.clock.now());
     deps.store.end_session(session.user_id(), session.stored.id, &session.hash, token).await?;
+    note("signed_out", Some(session.user_id()), None, request.source());
     Ok(Answer::nothing().without_session_cookie())
 }

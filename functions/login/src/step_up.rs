@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use account::Secret;
+use account::budget::ChallengeAttempts;
 use account::password::Password;
-use account::password_hash::{HashPolicy, verify};
 use account::token::{Purpose, new_token};
+use account::{Secret, UserId, WallTime};
 use api::problem::Fault;
 use api::{Answer, Problem, Request};
-use identity_key::KeyFailed;
 use serde::{Deserialize, Serialize};
 use store::entity::budget::Whose;
 use store::entity::credential::Credential;
 use store::entity::proof::{self, Proof};
-use store::transaction::issue_step_up::Charge;
+use store::transaction::issue_step_up::{Charge, Wrong};
+use store::transaction::read_for_login::ForLogin;
 use store::transaction::spend_factor::Factor;
 use store::transaction::start_session::StartRefused;
 
 use crate::Deps;
-use crate::factor::{FactorFailed, Shown, evaluate, key_failed};
+use crate::event::note;
+use crate::factor::{FactorFailed, Shown, evaluate};
+use crate::verify_password::{NotCompared, verify_password};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,56 +37,74 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     let form: Form = request.json()?;
     check_target(&form)?;
     let session = request.session()?;
-    let now = deps.host.clock.now();
-    let found = deps.store.find_for_login(&Whose::User(session.user_id()), session.user_id()).await?;
+    let (user, now) = (session.user_id(), deps.host.clock.now());
+    if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
+    let found = deps.store.find_for_login(&Whose::User(user), user).await?;
+    let charge = charge(&deps, user, &found, &form, now).await?;
     let credential = found.credential.ok_or_else(Problem::no_session)?;
-    let with_factor = credential.totp.is_some();
-    if with_factor && form.totp.is_none() { return Err(Problem::second_factor_missing()); }
-    // RL-3, TP-7, TP-9: charged before anything is evaluated; the factor counts with those of the login.
-    let password = found.step_up.state.admit(now).map_err(|_| Problem::step_up_refused())?;
-    let factor = if with_factor {
-        let attempts = account::budget::ChallengeAttempts::FRESH;
-        let (charged, _) = found.factor.state.admit(attempts, now).map_err(|_| Problem::step_up_refused())?;
-        Some((charged, found.factor.version))
-    } else { None };
-    let charge = Charge { password: (password, found.step_up.version), factor };
-    if !deps.store.charge_step_up(session.user_id(), &charge, deps.host.entropy.ulid(now), now).await? { return Err(Problem::step_up_refused()); }
     let factor = match evaluate_all(&deps, &credential, &form, now).await {
         Ok(factor) => factor,
-        Err(FactorFailed::Wrong) => return Err(Problem::step_up_refused()),
-        Err(FactorFailed::Ours(problem)) => {
-            deps.store.refund_step_up(session.user_id(), &charge, deps.host.entropy.ulid(now), now).await?;
+        Err(NoFactors::Wrong(wrong)) => {
+            note("step_up_refused", Some(user), None, request.source());
+            deps.store.refuse_step_up(user, &charge, wrong, deps.host.entropy.ulid(now), request.source(), now).await?;
+            return Err(Problem::step_up_refused());
+        }
+        Err(NoFactors::Ours(problem)) => {
+            deps.store.refund_step_up(user, &charge, deps.host.entropy.ulid(now), now).await?;
             return Err(problem);
         }
     };
     let token = new_token(Purpose::StepUpProof, deps.host.entropy.bytes());
     let proof = Proof {
-        user: session.user_id(), epoch: session.user.trade_epoch, cred_version: session.user.cred_version, method: form.method, path: form.path,
+        user, epoch: session.user.trade_epoch, cred_version: session.user.cred_version, method: form.method, path: form.path,
         body_sha256: form.body_sha256, expires_at: now.plus_seconds(proof::LIFE_S),
     };
-    match deps.store.issue_step_up(&session.user, &charge, factor.as_ref(), (&proof, &token.hash), deps.host.entropy.ulid(now), now).await {
-        // EXPOSE: a proof is handed out once, here.
-        Ok(()) => Ok(Answer::ok(&ProofGiven { proof: token.text.expose(String::clone), expires_at: proof.expires_at.to_string() })),
+    let id = deps.host.entropy.ulid(now);
+    match deps.store.issue_step_up(&session.user, &charge, factor.as_ref(), (&proof, &token.hash), id, request.source(), now).await {
+        Ok(()) => {
+            note("step_up_given", Some(user), factor.as_ref().map(Factor::name), request.source());
+            // EXPOSE: a proof is handed out once, here.
+            Ok(Answer::ok(&ProofGiven { proof: token.text.expose(String::clone), expires_at: proof.expires_at.to_string() }))
+        }
         Err(StartRefused::ChangedMeanwhile) => Err(Problem::step_up_refused()),
         Err(StartRefused::Busy) => Err(Problem::try_again().retry_after(1)),
         Err(StartRefused::Store(error)) => Err(error.into()),
     }
 }
 
-/// Password first, then the factor; which of them was wrong is not told.
-async fn evaluate_all(deps: &Deps, credential: &Credential, form: &Form, now: account::WallTime) -> Result<Option<Factor>, FactorFailed> {
-    let policy = HashPolicy { parameters: deps.parameters, pepper: deps.key.pepper_id().clone() };
-    let peppered = deps.key.pepper_as(&form.password, &credential.hash).await.map_err(|failed| match failed {
-        KeyFailed::PasswordTooLong => FactorFailed::Wrong,
-        KeyFailed::Unavailable(_) | KeyFailed::SealBroken => FactorFailed::Ours(key_failed(&failed)),
-    })?;
-    let verdict = verify(&peppered, &credential.hash, &policy).map_err(|e| FactorFailed::Ours(Problem::unavailable().logged(e)))?;
-    if !verdict.matches { return Err(FactorFailed::Wrong); }
+/// RL-3, TP-7, TP-9: charged before anything is evaluated; the factor counts with those of the login.
+async fn charge(deps: &Deps, user: UserId, found: &ForLogin, form: &Form, now: WallTime) -> Result<Charge, Problem> {
+    let with_factor = found.credential.as_ref().ok_or_else(Problem::no_session)?.totp.is_some();
+    if with_factor && form.totp.is_none() { return Err(Problem::second_factor_missing()); }
+    let password = found.step_up.state.admit(now).map_err(|_| Problem::step_up_refused())?;
+    let factor = if with_factor {
+        let (charged, _) = found.factor.state.admit(ChallengeAttempts::FRESH, now).map_err(|_| Problem::step_up_refused())?;
+        Some((charged, found.factor.version))
+    } else { None };
+    let charge = Charge { password: (password, found.step_up.version), factor };
+    if deps.store.charge_step_up(user, &charge, deps.host.entropy.ulid(now), now).await? { Ok(charge) } else { Err(Problem::step_up_refused()) }
+}
+
+/// Why there is no proof. Which part was wrong is for the audit row and the budgets; the caller is not told.
+enum NoFactors { Wrong(Wrong), Ours(Problem) }
+
+/// Password first, then the factor.
+async fn evaluate_all(deps: &Deps, credential: &Credential, form: &Form, now: WallTime) -> Result<Option<Factor>, NoFactors> {
+    let matches = match verify_password(deps, &form.password, Some(&credential.hash)).await {
+        Ok(verdict) => verdict.matches,
+        Err(NotCompared::TooLong) => false,
+        Err(NotCompared::Ours(problem)) => return Err(NoFactors::Ours(problem)),
+    };
+    if !matches { return Err(NoFactors::Wrong(Wrong::Password)); }
     match (&credential.totp, &form.totp) {
         (None, _) => Ok(None),
-        (Some(_), None) => Err(FactorFailed::Wrong),
+        (Some(_), None) => Err(NoFactors::Wrong(Wrong::Factor)),
         // EXPOSE: moved into the form of what is evaluated.
-        (Some(_), Some(code)) => evaluate(deps, credential, &Shown::Totp(Secret::new(code.expose(String::clone))), now).await.map(Some),
+        (Some(_), Some(code)) => match evaluate(deps, credential, &Shown::Totp(Secret::new(code.expose(String::clone))), now).await {
+            Ok(factor) => Ok(Some(factor)),
+            Err(FactorFailed::Wrong) => Err(NoFactors::Wrong(Wrong::Factor)),
+            Err(FactorFailed::Ours(problem)) => Err(NoFactors::Ours(problem)),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! `POST /v1/signup`: creates an account, or mails the owner of the address that there already is one.
 //!
-//! One answer and the same operations either way (SU-1): address read, budget read, pepper, Argon2id, one transaction.
+//! One answer and the same operations either way (SU-1): source charged, address read, budget read, pepper, Argon2id, one
+//! transaction.
 
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use account::budget::{AllowanceUsed, RESET_MAILS};
 use account::email::EmailAddress;
 use account::id::JobId;
 use account::password::{Password, Weakness, check_policy};
-use account::password_hash::{HashPolicy, UserSalt, hash};
+use account::password_hash::{HashPolicy, PasswordHash, UserSalt, hash};
 use account::token::{Purpose, new_token};
-use account::UserId;
+use account::{UserId, WallTime};
 use api::problem::Fault;
 use api::{Answer, Problem, Request};
 use identity_key::KeyFailed;
@@ -31,38 +32,48 @@ pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     let email = address(&email)?;
     check_policy(&password, &email).map_err(too_weak)?;
     let now = deps.host.clock.now();
+    charge_source(&deps, &request, now).await?;
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
+    let hashed = hash_new(&deps, &password).await?;
+    if owner.is_some() { notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await } else { create(&deps, &email, &hashed, now).await }
+}
+
+/// Also for an address that has an account: it costs the same (SU-1).
+async fn hash_new(deps: &Deps, password: &Password) -> Result<PasswordHash, Problem> {
     let salt = UserSalt::new(deps.host.entropy.bytes());
     let policy = HashPolicy { parameters: deps.parameters, pepper: deps.key.pepper_id().clone() };
-    let peppered = deps.key.pepper_new(&password, &salt).await.map_err(key_failed)?;
-    let hashed = hash(&peppered, &salt, &policy).map_err(|e| Problem::unavailable().logged(e))?;
-    if owner.is_none() {
-        let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
-        // EXPOSE: the mail is how the token reaches its owner.
-        let text = token.text.expose(String::clone);
-        let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: text } };
-        // A new address always gets its first mail; the budget counts it.
-        let used = RESET_MAILS.admit(budget.state, now).unwrap_or(budget.state);
-        let done = deps.store.sign_up(SignUp {
-            user: UserId::new(deps.host.entropy.ulid(now)), email: &email, hash: &hashed, token: &token.hash,
-            job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail, id: deps.host.entropy.ulid(now), budget: (used, budget.version), now,
-        }).await;
-        match done {
-            // Taken by a sign-up at the same moment: its owner's mail is under way, and that is all there is to say.
-            Ok(()) | Err(SignUpRefused::AddressTaken) => Ok(Answer::accepted()),
-            Err(SignUpRefused::Busy) => Err(Problem::try_again()),
-            Err(SignUpRefused::Store(error)) => Err(error.into()),
-        }
-    } else {
-        notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await
+    let peppered = deps.key.pepper_new(password, &salt).await.map_err(key_failed)?;
+    hash(&peppered, &salt, &policy).map_err(|e| Problem::unavailable().logged(e))
+}
+
+async fn create(deps: &Deps, email: &EmailAddress, hashed: &PasswordHash, now: WallTime) -> Result<Answer, Problem> {
+    let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
+    // EXPOSE: the mail is how the token reaches its owner.
+    let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
+    let done = deps.store.sign_up(SignUp {
+        user: UserId::new(deps.host.entropy.ulid(now)), email, hash: hashed, token: &token.hash, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail,
+        id: deps.host.entropy.ulid(now),
+        // A new account always gets its first mail, and its own budget counts it.
+        budget: RESET_MAILS.admit(AllowanceUsed::FRESH, now).unwrap_or(AllowanceUsed::FRESH),
+        now,
+    }).await;
+    match done {
+        // Taken by a sign-up at the same moment: its owner's mail is under way, and that is all there is to say.
+        Ok(()) | Err(SignUpRefused::AddressTaken) => Ok(Answer::accepted()),
+        Err(SignUpRefused::Store(error)) => Err(error.into()),
     }
+}
+
+/// RL-5: before anything is looked up, so that it tells nothing about an address.
+async fn charge_source(deps: &Deps, request: &Request, now: WallTime) -> Result<(), Problem> {
+    if deps.store.charge_source(request.source(), now).await? { Ok(()) } else { Err(Problem::too_many_requests().retry_after(60)) }
 }
 
 /// Mails within the budget; beyond it writes a job that sends nothing, so that both cost the same.
 pub(crate) async fn notify(
-    deps: &Deps, whose: &Whose, email: &EmailAddress, notice: Notice, budget: &Stored<AllowanceUsed>, now: account::WallTime,
+    deps: &Deps, whose: &Whose, email: &EmailAddress, notice: Notice, budget: &Stored<AllowanceUsed>, now: WallTime,
 ) -> Result<Answer, Problem> {
     let (notice, charged) = match RESET_MAILS.admit(budget.state, now) {
         Ok(used) => (notice, Stored { state: used, version: budget.version }),

@@ -3,7 +3,10 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
+//! | identity | `BUDGET#SOURCE#<network>` | `<minute since 1970>` | `hashed` N; `ttl` N |
 //! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `FACTOR`, `STEP_UP`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
+
+use std::net::IpAddr;
 
 use account::WallTime;
 use account::email::EmailAddress;
@@ -76,9 +79,58 @@ impl Store {
     }
 }
 
+/// RL-5: how many password hashes one source may cause in a minute, over all addresses. Far above what people behind one
+/// router need, far below what a core computes.
+pub const HASHES_PER_MINUTE_MAX: u32 = 300;
+
+/// Counts one, and refuses at the limit: no version, so that neighbours behind one router do not refuse each other.
+const HASH_ONE_MORE: &str = "SET #hashed = if_not_exists(#hashed, :none) + :one, #ttl = :ttl";
+const HASHES_LEFT: &str = "attribute_not_exists(#hashed) OR #hashed < :max";
+
+impl Store {
+    /// Charges one password hash to its source; `false` when this minute has had its share (RL-5). Requests whose source is
+    /// not known share one budget.
+    pub async fn charge_source(&self, source: Option<IpAddr>, now: WallTime) -> Result<bool, StoreError> {
+        let minute = now.seconds().div_euclid(60);
+        let key = Key::new(format!("BUDGET#SOURCE#{}", network(source)), minute.to_string());
+        let write = Write::update(Table::Identity, key, HASH_ONE_MORE).when(HASHES_LEFT)
+            .value(":none", n(0)).value(":one", n(1)).value(":max", n(HASHES_PER_MINUTE_MAX)).value(":ttl", n(now.seconds().saturating_add(3600)));
+        Ok(self.write_one(write).await?.is_ok())
+    }
+}
+
+/// One IPv4 address, or the /64 that one IPv6 customer holds.
+fn network(source: Option<IpAddr>) -> String {
+    match source.map(|s| s.to_canonical()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
 /// The write of [`Store::write_budget`], for a transaction.
 pub fn budget_write<S: Serialize>(whose: &Whose, kind: Kind, state: &S, version: u64, now: WallTime) -> Result<Write, StoreError> {
     let row = Row::keyed(&key(whose, kind)).with("state", json(state)?).with("version", n(version.saturating_add(1)))
         .with("ttl", n(now.seconds() + KEPT_S));
     Ok(Write::put(Table::Identity, key(whose, kind), row).when("attribute_not_exists(pk) OR #version = :version").value(":version", n(version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rl_5_a_customer_is_one_source() {
+        check(Some("192.0.2.7"), "192.0.2.7");
+        check(Some("::ffff:192.0.2.7"), "192.0.2.7");
+        check(Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        check(None, "unknown");
+    }
+
+    fn check(source: Option<&str>, expected: &str) {
+        assert_eq!(network(source.map(|s| s.parse().unwrap())), expected);
+    }
 }

@@ -3,12 +3,13 @@
 //! `charge_challenge` writes: the factor budget (at the version read), the challenge's attempts (as read). Of many answers at
 //! once one is evaluated (TP-9, RL-3).
 //! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, both budgets cleared, an
-//! audit row; for a recovery code the generation raised, entries frozen and a notice (RC-5). Checks: credential version and
-//! generation as read.
+//! audit row; for a recovery code the generation raised, entries frozen and a notice (RC-5); the session that the request
+//! showed goes (LG-3). Checks: credential version and generation as read.
+//! `refuse_challenge` writes an audit row and perhaps a notice.
 
 use std::net::IpAddr;
 
-use account::budget::{ChallengeAttempts, FactorBudget, LoginBudget};
+use account::budget::{ChallengeAttempts, FactorBudget};
 use account::id::JobId;
 use account::security_event::SecurityEvent;
 use account::token::TokenHash;
@@ -20,9 +21,10 @@ use crate::entity::budget::{Kind, Stored, Whose, budget_write};
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::session::Session;
 use crate::entity::user::{User, frozen_why};
-use crate::entity::{audit, budget, challenge, user};
+use crate::entity::{audit, challenge, user};
+use crate::transaction::end_session::Replaced;
 use crate::transaction::spend_factor::Factor;
-use crate::transaction::start_session::{StartRefused, same_user, settled};
+use crate::transaction::start_session::{StartRefused, clear_login_budget, same_user, settled};
 use crate::write::{TransactFailed, Write};
 use crate::{Store, StoreError, Table};
 
@@ -37,6 +39,8 @@ pub struct Answered<'a> {
     pub factor_budget_version: u64,
     pub session: &'a Session,
     pub token: &'a TokenHash,
+    /// LG-3: the session whose token came with the request.
+    pub replaced: Option<&'a Replaced>,
     /// RC-5: the notice that a recovery code was used.
     pub notice: Option<(JobId, &'a Mail)>,
     pub id: Ulid,
@@ -48,7 +52,6 @@ const COUNT: &str = "SET #attempts = :next";
 const AS_READ: &str = "attribute_exists(pk) AND #attempts = :attempts";
 const RECOVERED: &str = "SET #session_gen = :next, #frozen_until = :frozen_until, #frozen_why = :frozen_why";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
-const CLEAR: &str = "SET #state = :state, #version = #version + :one";
 
 impl Store {
     /// Charges one attempt; `false` when another answer was charged first: then this one is not evaluated.
@@ -65,14 +68,30 @@ impl Store {
             Err(TransactFailed::Store(error)) => Err(error),
         }
     }
-    /// Takes a charge back after a fault of ours (RF-31). Lost races are left: they only make us stricter.
-    pub async fn refund_factor(&self, user: UserId, charged: &Stored<FactorBudget>, now: WallTime) -> Result<(), StoreError> {
-        self.write_budget(&Whose::User(user), Kind::Factor, &charged.state.refunded(now), charged.version, now).await.map(|_| ())
+    /// Takes a charge back, of the account and of the challenge, after a fault of ours (RF-31). Lost races are left: they
+    /// only make us stricter.
+    pub async fn refund_challenge(
+        &self, user: UserId, hash: &TokenHash, before: ChallengeAttempts, charged: &Stored<FactorBudget>, id: Ulid, now: WallTime,
+    ) -> Result<(), StoreError> {
+        let counted = before.0.saturating_add(1);
+        let writes = [
+            budget_write(&Whose::User(user), Kind::Factor, &charged.state.refunded(now), charged.version, now)?,
+            Write::update(Table::Identity, challenge::key(hash), COUNT).when(AS_READ).value(":attempts", n(counted)).value(":next", n(before.0)),
+        ];
+        noted(self.transact(&id.to_string(), &writes).await)
+    }
+    /// Records a wrong answer (LG-6) and, with a notice, tells the owner that somebody has the password (LG-7).
+    pub async fn refuse_challenge(
+        &self, user: UserId, factor: &'static str, notice: Option<(JobId, &Mail)>, id: Ulid, source: Option<IpAddr>, now: WallTime,
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![audit::put(user, id, "second_factor_refused", Some(factor), source, now)];
+        if let Some((job, mail)) = notice { writes.push(put_mail(job, Some(user), mail, now)?); }
+        noted(self.transact(&id.to_string(), &writes).await)
     }
 
     /// Spends challenge and factor and starts the session.
     pub async fn answer_challenge(&self, answered: &Answered<'_>) -> Result<(), StartRefused> {
-        let Answered { user, challenge, attempts, factor, factor_budget_version, session, token, notice, id, source, now } = answered;
+        let Answered { user, challenge, attempts, factor, factor_budget_version, session, token, replaced, notice, id, source, now } = answered;
         let whose = Whose::User(user.id);
         let as_user = match factor {
             Factor::Totp(_) => same_user(user),
@@ -80,7 +99,7 @@ impl Store {
                 let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, *now);
                 Write::update(Table::Identity, user::key(user.id), RECOVERED).when(SAME)
                     .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
-                    .value(":next", n(self::generation_after(user, factor).value()))
+                    .value(":next", n(generation_after(user, factor).value()))
                     .value(":frozen_until", n(frozen.frozen_until().ms())).value(":frozen_why", s(frozen_why(frozen)))
             }
         };
@@ -88,13 +107,12 @@ impl Store {
             as_user,
             Write::delete(Table::Identity, challenge::key(challenge)).when(AS_READ).value(":attempts", n(attempts.0)),
             budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now).map_err(StartRefused::Store)?,
-            // Strangers may be charging the login budget at this moment; all factors were shown, so it is cleared regardless.
-            Write::update(Table::Identity, budget::key(&whose, Kind::Login), CLEAR).when("attribute_exists(pk)")
-                .value(":state", crate::attribute::json(&LoginBudget::FRESH).map_err(StartRefused::Store)?).value(":one", n(1)),
+            clear_login_budget(user).map_err(StartRefused::Store)?,
             audit::put(user.id, *id, "signed_in", Some(factor.name()), *source, *now),
         ];
         writes.extend(factor.writes(user.id, *now));
         writes.extend(session.writes(token));
+        writes.extend(replaced.iter().flat_map(|replaced| replaced.writes()));
         if let Some((job, mail)) = notice { writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?); }
         settled(self.transact(&id.to_string(), &writes).await)
     }
@@ -103,4 +121,11 @@ impl Store {
 /// The generation under which the new session lives: a recovery code ends all others (RC-5).
 pub const fn generation_after(user: &User, factor: &Factor) -> SessionGeneration {
     match factor { Factor::Totp(_) => user.session_gen, Factor::RecoveryCode(_) => user.session_gen.next() }
+}
+
+fn noted(result: Result<(), TransactFailed>) -> Result<(), StoreError> {
+    match result {
+        Ok(()) | Err(TransactFailed::Cancelled(_)) => Ok(()),
+        Err(TransactFailed::Store(error)) => Err(error),
+    }
 }

@@ -1,10 +1,12 @@
 //! Issues a step-up proof: charged first, then the factor is spent in the transaction that stores the proof (ST-1, TP-5).
 //!
 //! writes: proof, factor, budgets cleared, audit row. checks: credential version and generation as read.
+//! `refuse_step_up` writes an audit row and gives an unused factor charge back.
 
 use account::budget::{FactorBudget, LoginBudget};
 use account::token::TokenHash;
 use account::{UserId, WallTime};
+use std::net::IpAddr;
 use ulid::Ulid;
 
 use crate::entity::budget::{Kind, Whose, budget_write};
@@ -19,6 +21,14 @@ use crate::{Store, StoreError, Table};
 /// What is charged before anything is evaluated, with the versions read.
 #[derive(Debug)]
 pub struct Charge { pub password: (LoginBudget, u64), pub factor: Option<(FactorBudget, u64)> }
+
+/// Which part of a step-up was wrong; for the audit row, never for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong { Password, Factor }
+
+impl Wrong {
+    const fn name(self) -> &'static str { match self { Wrong::Password => "password", Wrong::Factor => "totp" } }
+}
 
 impl Charge {
     fn writes(&self, user: UserId, raise: u64, password: &LoginBudget, factor: &FactorBudget, now: WallTime) -> Result<Vec<Write>, StoreError> {
@@ -49,14 +59,26 @@ impl Store {
             Err(TransactFailed::Store(error)) => Err(error),
         }
     }
+    /// Records a refusal (LG-6). When the password was wrong, no factor was looked at and its charge goes back: else whoever
+    /// found an open session could close the owner's login without knowing the password (TP-10).
+    pub async fn refuse_step_up(
+        &self, user: UserId, charge: &Charge, wrong: Wrong, id: Ulid, source: Option<IpAddr>, now: WallTime,
+    ) -> Result<(), StoreError> {
+        if let (Wrong::Password, Some((state, version))) = (wrong, &charge.factor) {
+            // Another attempt may have been charged since: then the count stays, which is the stricter side.
+            self.write_budget(&Whose::User(user), Kind::Factor, &state.refunded(now), version.saturating_add(1), now).await?;
+        }
+        let event = audit::put(user, id, "step_up_refused", Some(wrong.name()), source, now);
+        self.write_one(event).await.map(|_| ())
+    }
     /// Stores the proof and spends what it was earned with.
     pub async fn issue_step_up(
-        &self, user: &User, charge: &Charge, factor: Option<&Factor>, proof: (&Proof, &TokenHash), id: Ulid, now: WallTime,
+        &self, user: &User, charge: &Charge, factor: Option<&Factor>, proof: (&Proof, &TokenHash), id: Ulid, source: Option<IpAddr>, now: WallTime,
     ) -> Result<(), StartRefused> {
         let mut writes = vec![
             same_user(user),
             Write::put(Table::Identity, proof::key(proof.1), proof.0.to_row(proof.1)).when("attribute_not_exists(pk)"),
-            audit::put(user.id, id, "step_up_given", factor.map(Factor::name), None, now),
+            audit::put(user.id, id, "step_up_given", factor.map(Factor::name), source, now),
         ];
         writes.extend(charge.writes(user.id, 1, &LoginBudget::FRESH, &FactorBudget::FRESH, now).map_err(StartRefused::Store)?);
         if let Some(factor) = factor { writes.extend(factor.writes(user.id, now)); }

@@ -1,8 +1,9 @@
 //! Creates an account, and sends verification mails.
 //!
 //! `sign_up` writes: the address (if nobody has it), the user's state, the credentials, a verification token with its
-//! pointer, the mail, the mail budget, an audit row. `send_notice` writes a mail and the budget alone: what a known address
-//! costs (SU-1: one transaction either way).
+//! pointer, the mail, the new account's mail budget, an audit row. `send_verification` writes a mail and the budget alone:
+//! what a known address costs (SU-1: one transaction either way). Contention is waited out and fails alike in both, so
+//! that two parallel requests tell nothing about an address either.
 
 use account::UserId;
 use account::budget::AllowanceUsed;
@@ -32,13 +33,17 @@ pub struct SignUp<'a> {
     pub mail: &'a Mail,
     /// Names the transaction and its audit row.
     pub id: Ulid,
-    pub budget: (AllowanceUsed, u64),
+    /// The new account's mail budget with its first mail charged.
+    pub budget: AllowanceUsed,
     pub now: WallTime,
 }
 
 /// Why no account was made.
 #[derive(Debug)]
-pub enum SignUpRefused { AddressTaken, Busy, Store(StoreError) }
+pub enum SignUpRefused { AddressTaken, Store(StoreError) }
+
+/// How often a transaction is sent that only contention stops.
+const SENDS_MAX: usize = 4;
 
 #[derive(Clone, Copy)]
 enum Item { Email }
@@ -57,12 +62,12 @@ impl Store {
         writes.extend(verification::puts(user, CredentialVersion::FIRST, token, now));
         writes.push(address::put(user, email));
         writes.push(put_mail(job, Some(user), mail, now).map_err(SignUpRefused::Store)?);
-        writes.push(budget_write(&Whose::UnknownAddress(email.clone()), Kind::VerifyMail, &budget.0, budget.1, now).map_err(SignUpRefused::Store)?);
+        writes.push(budget_write(&Whose::User(user), Kind::VerifyMail, &budget, 0, now).map_err(SignUpRefused::Store)?);
         writes.push(audit::put(user, id, "signed_up", None, None, now));
-        match self.transact(&id.to_string(), &writes).await {
+        match self.transact_patiently(&id.to_string(), &writes).await {
             Ok(()) => Ok(()),
             Err(TransactFailed::Cancelled(cancelled)) if cancelled.failed_at(Item::Email as usize) => Err(SignUpRefused::AddressTaken),
-            Err(TransactFailed::Cancelled(_)) => Err(SignUpRefused::Busy),
+            Err(TransactFailed::Cancelled(_)) => Err(SignUpRefused::Store(contention())),
             Err(TransactFailed::Store(error)) => Err(SignUpRefused::Store(error)),
         }
     }
@@ -76,10 +81,23 @@ impl Store {
         let mut writes = vec![put_mail(job, user, mail, now)?];
         if let Some(budget) = budget { writes.push(budget_write(whose, Kind::VerifyMail, &budget.state, budget.version, now)?); }
         if let Some((user, cred_version, hash)) = token { writes.extend(verification::puts(user, cred_version, hash, now)); }
-        match self.transact(job.to_string().trim_start_matches(JobId::PREFIX), &writes).await {
+        match self.transact_patiently(job.to_string().trim_start_matches(JobId::PREFIX), &writes).await {
             Ok(()) => Ok(true),
-            Err(TransactFailed::Cancelled(_)) => Ok(false),
+            Err(TransactFailed::Cancelled(cancelled)) if cancelled.first_failed_condition().is_some() => Ok(false),
+            Err(TransactFailed::Cancelled(_)) => Err(contention()),
             Err(TransactFailed::Store(error)) => Err(error),
         }
     }
+
+    async fn transact_patiently(&self, token: &str, writes: &[Write]) -> Result<(), TransactFailed> {
+        for _ in 1..SENDS_MAX {
+            match self.transact(token, writes).await {
+                Err(TransactFailed::Cancelled(cancelled)) if cancelled.only_contention() => {}
+                settled => return settled,
+            }
+        }
+        self.transact(token, writes).await
+    }
 }
+
+fn contention() -> StoreError { StoreError::Unavailable { what: "TransactWriteItems: contention".into() } }

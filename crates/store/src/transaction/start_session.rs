@@ -1,7 +1,8 @@
 //! What a right password leads to: a session, or a challenge when a second factor is on (LG-2).
 //!
-//! `start_session` writes: session and its list entry, the login budget cleared, an audit row, perhaps a new hash;
-//! checks: credential version and session generation as read (RF-17: a reset in between leaves no session).
+//! `start_session` writes: session and its list entry, the login budget cleared, an audit row, perhaps a new hash; the
+//! session that the request showed goes (LG-3). Checks: credential version and session generation as read (RF-17: a reset in
+//! between leaves no session).
 //! `put_challenge` writes: the challenge, an audit row, perhaps a new hash; checks the credential version. The budget stays
 //! charged until all factors are shown.
 
@@ -13,16 +14,17 @@ use std::net::IpAddr;
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
-use crate::entity::budget::{Kind, Whose, budget_write};
+use crate::entity::budget::{Kind, Whose};
 use crate::entity::session::Session;
 use crate::entity::user::User;
-use crate::entity::{audit, challenge, credential, user};
+use crate::entity::{audit, budget, challenge, credential, user};
+use crate::transaction::end_session::Replaced;
 use crate::write::{TransactFailed, Write};
 use crate::{Store, StoreError, Table};
 
 /// Why no session or challenge came to be.
 #[derive(Debug)]
-pub enum StartRefused { /** Password, factors or generation changed, or the budget moved. */ ChangedMeanwhile, Busy, Store(StoreError) }
+pub enum StartRefused { /** Password, factors or generation changed, or what was shown is spent. */ ChangedMeanwhile, Busy, Store(StoreError) }
 
 /// What both outcomes share.
 #[derive(Debug)]
@@ -30,19 +32,25 @@ pub struct RightPassword<'a> {
     pub user: &'a User,
     /// PW-2: the hash to store when the parameters changed.
     pub rehashed: Option<&'a PasswordHash>,
-    /// Version of the login budget after it was charged.
-    pub budget_version: u64,
+    /// LG-3: the session whose token came with the request.
+    pub replaced: Option<&'a Replaced>,
     pub id: Ulid,
     pub source: Option<IpAddr>,
     pub now: WallTime,
 }
 
 const REHASH: &str = "SET #hash = :hash, #pepper = :pepper";
+const CLEAR: &str = "SET #state = :state, #version = #version + :one";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
 
 pub(crate) fn same_user(user: &User) -> Write {
     Write::check(Table::Identity, user::key(user.id)).when(SAME)
         .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+}
+/// Strangers may be charging the login budget at this very moment; whoever showed everything is not refused for that (RL-1).
+pub(crate) fn clear_login_budget(user: &User) -> Result<Write, StoreError> {
+    Ok(Write::update(Table::Identity, budget::key(&Whose::User(user.id), Kind::Login), CLEAR).when("attribute_exists(pk)")
+        .value(":state", crate::attribute::json(&LoginBudget::FRESH)?).value(":one", n(1)))
 }
 pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
     match result {
@@ -54,6 +62,7 @@ pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRef
 }
 
 impl RightPassword<'_> {
+    // Conditional on nothing but its user's versions, which `same_user` checks in the same commit.
     fn rehash(&self) -> Option<Write> {
         let hash = self.rehashed?;
         Some(Write::update(Table::Identity, credential::key(self.user.id), REHASH).when("attribute_exists(pk)")
@@ -66,9 +75,10 @@ impl Store {
     pub async fn start_session(&self, right: &RightPassword<'_>, session: &Session, hash: &TokenHash) -> Result<(), StartRefused> {
         let mut writes = vec![same_user(right.user)];
         writes.extend(session.writes(hash));
-        writes.push(budget_write(&Whose::User(right.user.id), Kind::Login, &LoginBudget::FRESH, right.budget_version, right.now).map_err(StartRefused::Store)?);
+        writes.push(clear_login_budget(right.user).map_err(StartRefused::Store)?);
         writes.push(audit::put(right.user.id, right.id, "signed_in", Some("password"), right.source, right.now));
         writes.extend(right.rehash());
+        writes.extend(right.replaced.iter().flat_map(|replaced| replaced.writes()));
         settled(self.transact(&right.id.to_string(), &writes).await)
     }
 
