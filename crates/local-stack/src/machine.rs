@@ -203,7 +203,7 @@ impl Machine {
             let mut paths: Vec<_> = routes.iter().filter(|(api, ..)| api == "Api").map(|(_, _, path)| path.as_str()).collect();
             paths.sort_unstable();
             paths.dedup();
-            for path in paths { router = router.route_service(path, function_router.clone()); }
+            for path in paths { router = router.route_service(path, function_router.clone().into_service()); }
         }
         Ok(router.fallback(async || api::Problem::no_such_route()))
     }
