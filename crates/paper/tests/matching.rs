@@ -1,4 +1,5 @@
 //! What the matching engine must do, one rule per test.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use paper::account::Account;
 use paper::exchange::Exchange;

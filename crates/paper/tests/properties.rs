@@ -1,4 +1,5 @@
 //! What holds for every sequence of orders, cancels and candles.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! Runs the worked numbers under `tests/vectors/paper`: a new case is a line of JSON and no Rust.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use paper::fee::fee_on;
 use paper::path::{PRINTS, prints};
