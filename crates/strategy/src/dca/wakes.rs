@@ -4,7 +4,7 @@ use super::draft::Draft;
 use crate::deal::{OwnerWish, Phase};
 use crate::id::ClientOrderId;
 use crate::money::Price;
-use crate::order::{OrderState, Side};
+use crate::order::{OrderKind, OrderState, Side};
 use crate::wake::{PriceWake, Wakes};
 
 impl Draft<'_> {
@@ -19,6 +19,7 @@ impl Draft<'_> {
         let mut below = self.resting(Side::Buy);
         below.sort_by_key(|(_, price)| std::cmp::Reverse(*price));
         let mut above = self.resting(Side::Sell);
+        above.extend(self.waiting_at_market());
         above.sort_by_key(|(_, price)| *price);
         let nearest_below = below.first().map(|(_, price)| *price).into_iter().chain(own_stop).max();
         let nearest_above = above.first().map(|(_, price)| *price).into_iter().chain(leaves).min();
@@ -30,6 +31,14 @@ impl Draft<'_> {
             above: wake(nearest_above, leaves.is_some(), above),
             at: retries.filter(|at| *at > self.market.now).chain(halt).min(),
         }
+    }
+
+    /// Market orders that the exchange took and has not filled yet: they fill at the next trade, whatever its price, so
+    /// any candle is a reason to ask. One tick is the price that every candle is above.
+    fn waiting_at_market(&self) -> impl Iterator<Item = (ClientOrderId, Price)> {
+        let any_price = Price::admit(self.deal.rules.tick.decimal()).ok();
+        let open = self.known.iter().filter(|known| known.state == OrderState::Open && known.kind == OrderKind::Market);
+        open.filter_map(move |known| Some((known.client_order_id.clone(), any_price?)))
     }
 
     fn resting(&self, side: Side) -> Vec<(ClientOrderId, Price)> {
