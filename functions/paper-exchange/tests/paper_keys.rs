@@ -1,4 +1,5 @@
 //! `POST /v1/paper/keys` over HTTP, behind the session check.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod world;
 

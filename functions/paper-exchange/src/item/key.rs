@@ -48,7 +48,7 @@ pub fn put(api_key: &str, new: &ApiKey) -> [Write; 2] {
     // EXPOSE: the paper exchange is the exchange; verifying an HMAC needs the secret itself.
     let secret = new.secret.expose(|secret| s(secret));
     let row = Row::keyed(&key(api_key))
-        .with("account", s(&new.account))
+        .with("account", s(new.account))
         .with("secret", secret)
         .with("user", s(new.user))
         .with("withdraw", truth(new.withdraw))

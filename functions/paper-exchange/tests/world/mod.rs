@@ -1,5 +1,11 @@
 //! The paper exchange on the embedded engine, reached by HTTP requests as clients send them.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses a part of it, and stops at what it did not expect"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
