@@ -126,3 +126,23 @@ async fn with_dropped_messages() { check(Trouble::DroppedMessages).await; }
 async fn with_candle_gaps() { check(Trouble::Gap).await; }
 #[tokio::test]
 async fn with_an_index_that_lags_by_more_than_a_minute() { check(Trouble::LaggingIndex).await; }
+
+/// Nothing but the hint tells the trader of a stop: it rests nowhere. Lost, it comes again.
+#[tokio::test]
+async fn a_stop_whose_message_is_dropped_is_carried_out_later() {
+    let world = World::new().await;
+    let connection = world.connection(None).await;
+    world.minute("100", "100", "100", "100").await;
+    let (bot, wake) = world.bot(connection, dca(Some(1))).await;
+    world.deliver(&serde_json::to_string(&wake.hint(MarketTime::START)).unwrap()).await;
+    world.drain().await;
+    world.market.candle("100", "94", "100", "94");
+    world.clock.advance_s(60);
+    world.tick().await;
+    world.take_messages().await;
+    for _ in 0..6 { world.minute("94", "94", "94", "94").await; }
+    let asked = asked(&world, bot.id).await;
+    assert_eq!(asked.iter().filter(|line| line.starts_with("place stop_loss")).count(), 1, "{asked:#?}");
+    assert!(world.store.find_bot(bot.id).await.unwrap().unwrap().open_deal.is_none());
+    replay(&world, bot.id).await;
+}

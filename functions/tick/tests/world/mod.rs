@@ -67,6 +67,7 @@ pub struct World {
     pub tick: function_tick::Deps,
     pub trader: function_trader::Deps,
     sqs: aws_sdk_sqs::Client,
+    queue_url: String,
 }
 
 pub fn pair() -> Pair { "BTC-USDT".parse().unwrap() }
@@ -96,11 +97,12 @@ impl World {
         let market = Arc::new(FakeMarket::default());
         let tick = function_tick::Deps::with_transport(&host(&emulators, &clock, &entropy, "tick", &url), market.clone()).unwrap();
         let trader = function_trader::Deps::of(&host(&emulators, &clock, &entropy, "trader", &url)).unwrap();
-        Self { store: Store::of(&owner), emulators, clock, entropy, script, market, tick, trader, sqs }
+        Self { store: Store::of(&owner), emulators, clock, entropy, script, market, tick, trader, sqs, queue_url: url }
     }
     pub fn now(&self) -> WallTime { WallTime::from_ms(self.clock.now_ms()) }
     pub fn ulid(&self) -> ulid::Ulid { self.entropy.ulid(self.now()) }
-    pub fn host(&self) -> Host { host(&self.emulators, &self.clock, &self.entropy, "venue", "") }
+    pub fn host(&self) -> Host { self.host_of("venue") }
+    pub fn host_of(&self, caller: &str) -> Host { host(&self.emulators, &self.clock, &self.entropy, caller, &self.queue_url) }
 
     /// A LIVE connection.
     pub async fn connection(&self, equity: Option<&str>) -> (UserId, ConnectionId) {
@@ -138,7 +140,7 @@ impl World {
 
     /// The messages that are visible in the queue, taken out of it.
     pub async fn take_messages(&self) -> Vec<String> {
-        let url = self.sqs.get_queue_url().queue_name("decisions").send().await.unwrap().queue_url.unwrap();
+        let url = self.queue_url.clone();
         let mut bodies = Vec::new();
         loop {
             let got = self.sqs.receive_message().queue_url(&url).max_number_of_messages(10).send().await.unwrap();
@@ -183,7 +185,7 @@ impl World {
 fn host(emulators: &Emulators, clock: &Arc<TestClock>, entropy: &Arc<dyn Entropy>, caller: &str, url: &str) -> Host {
     let aws = emulators.sdk_config(Caller::owner(caller)).to_builder().retry_config(aws_smithy_types::retry::RetryConfig::disabled()).build();
     let settings = [
-        ("TABLE_VAULT", "vault"), ("TABLE_OUTBOX", "outbox"), ("TABLE_TRADING", "trading"), ("TABLE_MARKET", "market"),
+        ("TABLE_IDENTITY", "identity"), ("ALLOWED_ORIGIN", "https://shearpin.example"), ("TABLE_VAULT", "vault"), ("TABLE_OUTBOX", "outbox"), ("TABLE_TRADING", "trading"), ("TABLE_MARKET", "market"),
         ("QUEUE_DECISIONS_URL", url), ("MARKET_PAIRS", "BTC-USDT"), ("PAPER_BASE_URL", "http://localhost:1"),
     ];
     let environment = Environment::of(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -194,7 +196,7 @@ fn queue() -> QueueSpec {
     QueueSpec { name: "decisions".into(), visibility_s: 60, delay_s: 0, retention_s: 345_600, redrive: None }
 }
 
-fn tables() -> [TableSpec; 4] {
+fn tables() -> [TableSpec; 5] {
     let key = |name: &str, kind| KeySpec { name: name.into(), kind };
     let index = |name: &str, partition: &str, sort: &str, kind, attributes: Option<&[&str]>| IndexSpec {
         name: name.into(), partition: key(partition, KeyKind::Text), sort: Some(key(sort, kind)),
@@ -206,6 +208,7 @@ fn tables() -> [TableSpec; 4] {
     [
         table("vault", vec![index("ledger", "ledger_key", "ledger_ms", KeyKind::Number, Some(&[]))], None),
         table("outbox", vec![index("open_jobs", "open_key", "created_ms", KeyKind::Number, Some(&[]))], Some(StreamView::New)),
+        table("identity", vec![], None),
         table("market", vec![], None),
         table("trading", vec![
             index("price", "price_key", "price_ticks", KeyKind::Number, Some(&["resting", "decide", "written_at", "bot", "deal", "wake_id"])),
