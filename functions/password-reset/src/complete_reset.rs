@@ -46,6 +46,8 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
     // PR-16: the policy of the sign-up.
     check_policy(&password, &claim.credential.email).map_err(too_weak)?;
     let factor = verify(&deps, &claim.credential, &shown, now).await?;
+    // RL-5: who has a good link is still one of many who want a hash computed.
+    if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
     let hash = hashed(&deps, &password).await?;
     // For display alone: a reset does not wait for a list.
     let orders = under_way(&deps.store, claim.user.id).await.inspect_err(|error| tracing::warn!(%error, "open orders not listed")).ok();

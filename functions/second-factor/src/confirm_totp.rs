@@ -30,9 +30,9 @@ pub async fn confirm_totp(deps: Arc<Deps>, request: Request) -> Result<Answer, P
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
     if credential.totp.is_some() { return Err(Problem::second_factor_exists()); }
     let pending = credential.pending.as_ref().filter(|p| p.until > now && p.tries < TRIES_MAX).ok_or_else(Problem::enrolment_refused)?;
-    // TP-9, RL-3: counted before it is evaluated.
-    if !deps.store.count_enrolment_try(session.user_id(), pending).await? { return Err(Problem::try_again().retry_after(1)); }
     let seed = deps.key.open_seed(session.user_id(), &pending.sealed_seed).await.map_err(|e| Problem::unavailable().logged(e))?;
+    // TP-9, RL-3: counted before it is compared, and only when the key service had its say (RF-31).
+    if !deps.store.count_enrolment_try(session.user_id(), pending).await? { return Err(Problem::try_again().retry_after(1)); }
     // EXPOSE: compared in constant time.
     let step = code.expose(|text| matched_step(&seed, text, now)).ok_or_else(Problem::enrolment_refused)?;
     let codes = fresh_codes(&deps);
