@@ -99,7 +99,7 @@ async fn replay(world: &World, bot: BotId) {
         assert!(versions.insert(row.version), "one decision per version");
         let candles = world.store.candles("paper", &row.pair, saw.after, saw.until).await.unwrap();
         let view = MarketView { candles: &candles, last: saw.last, now: saw.until, status: saw.status };
-        let decision = match &deal {
+        let mut decision = match &deal {
             None => {
                 let found = world.store.find_bot(bot).await.unwrap().unwrap();
                 let rules = world.store.find_rules("paper", &row.pair).await.unwrap().unwrap();
@@ -108,6 +108,7 @@ async fn replay(world: &World, bot: BotId) {
             }
             Some(before) => decide(bot, before, &saw.orders, &view),
         };
+        assert_eq!(function_trader::fit(&mut decision), saw.left_over);
         assert_eq!(decision.timeline, row.entries);
         deal = Some(decision.deal);
     }
@@ -144,5 +145,24 @@ async fn a_stop_whose_message_is_dropped_is_carried_out_later() {
     let asked = asked(&world, bot.id).await;
     assert_eq!(asked.iter().filter(|line| line.starts_with("place stop_loss")).count(), 1, "{asked:#?}");
     assert!(world.store.find_bot(bot.id).await.unwrap().unwrap().open_deal.is_none());
+    replay(&world, bot.id).await;
+}
+
+/// More intents than one transaction holds follow by a wake that is due at once, under the names they would have had.
+#[tokio::test]
+async fn a_ladder_of_sixty_orders_is_placed_in_two_decisions() {
+    let world = World::new().await;
+    let connection = world.connection(None).await;
+    world.minute("100", "100", "100", "100").await;
+    let mut settings = serde_json::to_value(dca(Some(1))).unwrap();
+    for (name, value) in [("count", 60.into()), ("active", 60.into()), ("deviation", serde_json::json!("0.05"))] { settings["averaging"][name] = value; }
+    let (bot, wake) = world.bot(connection, serde_json::from_value(settings).unwrap()).await;
+    world.deliver(&serde_json::to_string(&wake.hint(MarketTime::START)).unwrap()).await;
+    world.drain().await;
+    let asked = asked(&world, bot.id).await;
+    assert_eq!(asked.len(), 62, "base, take profit and sixty averaging orders");
+    assert!(asked.iter().all(|line| line.contains(" r0 a0 ")), "{asked:#?}");
+    let rows = world.store.activity_of(bot.id).await.unwrap();
+    assert_eq!(rows.iter().filter_map(|row| row.saw.as_ref()).filter(|saw| saw.left_over == 21).count(), 1);
     replay(&world, bot.id).await;
 }

@@ -20,6 +20,7 @@ use store::entity::wake::Hint;
 use store::transaction::commit_decision::CommitRefused;
 
 pub use config::Deps;
+pub use fit::fit;
 pub use known_orders::{known_orders, order_state};
 
 /// How often a decision is taken again at once when somebody else was faster; then the queue brings the hint again.
