@@ -116,7 +116,8 @@ impl Gate {
         self.opened.add_permits(1);
     }
 
-    async fn pass(&self) {
+    /// Stops here until it is opened; for gates outside the border.
+    pub async fn pass(&self) {
         self.reached.add_permits(1);
         if let Ok(permit) = self.opened.acquire().await {
             permit.forget();

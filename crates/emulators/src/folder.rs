@@ -76,14 +76,16 @@ impl DataFolder {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    /// The path of a file in the folder.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+    /// The path of a file in the folder, which exists afterwards and is its owner's alone: tokens and mails lie there.
+    pub fn file(&self, name: &str) -> Result<PathBuf, OpenRefused> {
+        let path = self.path.join(name);
+        private(OpenOptions::new().append(true)).open(&path).map_err(|cause| unusable(&path, cause))?;
+        Ok(path)
     }
 
     /// The folder's key, made on first use. Readable by its owner only.
     pub fn key(&self) -> Result<LocalKey, OpenRefused> {
-        let path = self.file("local.key");
+        let path = self.path.join("local.key");
         match std::fs::read(&path) {
             Ok(bytes) => {
                 let bytes: [u8; 32] = bytes.try_into().map_err(|found: Vec<u8>| OpenRefused::Damaged {
@@ -95,7 +97,7 @@ impl DataFolder {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
                 let key = LocalKey::random().map_err(OpenRefused::NoRandomness)?;
                 // A rename, so that a crash leaves either no key or a whole one.
-                let unfinished = self.file("local.key.new");
+                let unfinished = self.path.join("local.key.new");
                 write_private(&unfinished, key.bytes()).map_err(|cause| unusable(&unfinished, cause))?;
                 std::fs::rename(&unfinished, &path).map_err(|cause| unusable(&path, cause))?;
                 Ok(key)
@@ -157,13 +159,15 @@ fn check_format(folder: &Path) -> Result<(), OpenRefused> {
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private(OpenOptions::new().write(true).truncate(true)).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.create(true)
 }
 
 #[cfg(test)]
@@ -197,13 +201,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_key_file_is_the_owners_alone_and_stays_the_same() {
+    fn key_and_data_are_the_owners_alone_and_the_key_stays_the_same() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let first = DataFolder::open(folder.path()).unwrap();
         let key = *first.key().unwrap().bytes();
-        let mode = std::fs::metadata(first.file("local.key")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for path in [folder.path().join("local.key"), first.file("services.sqlite").unwrap()] {
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         drop(first);
         assert_eq!(DataFolder::open(folder.path()).unwrap().key().unwrap().bytes(), &key);
     }

@@ -210,7 +210,9 @@ impl Kms {
         let found = self
             .shelf
             .connection()
-            .prepare_cached("SELECT id, alias, spec, enabled, sealed, created_ms FROM keys WHERE id = ?1 OR alias = ?1")?
+            .prepare_cached(
+                "SELECT id, alias, spec, enabled, sealed, created_ms FROM keys WHERE id = ?1 OR alias = ?1",
+            )?
             .query_row([id], |row| {
                 let sealed: Vec<u8> = row.get(4)?;
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, sealed, row.get(5)?))
@@ -283,7 +285,8 @@ fn context(id: &str, request: &Value) -> Result<Vec<u8>, Answer> {
 
 fn bytes_of(request: &Value, member: &str, max: usize) -> Result<Vec<u8>, Answer> {
     let text = request[member].as_str().ok_or_else(|| validation(&format!("{member} is missing")))?;
-    let bytes = BASE64.decode(text).map_err(|_| refused("SerializationException", &format!("{member} is not base64")))?;
+    let bytes =
+        BASE64.decode(text).map_err(|_| refused("SerializationException", &format!("{member} is not base64")))?;
     if bytes.is_empty() || bytes.len() > max {
         return Err(validation(&format!(
             "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have length \

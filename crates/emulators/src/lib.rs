@@ -27,9 +27,7 @@ use aws_types::SdkConfig;
 
 pub use clock::WallClock;
 pub use connector::{Counts, KEY_PREFIX};
-pub use dynamodb::{
-    IndexSpec, KeyKind, KeySpec, StreamReader, StreamRefused, StreamView, TableSpec, TablesRefused,
-};
+pub use dynamodb::{IndexSpec, KeyKind, KeySpec, StreamReader, StreamRefused, StreamView, TableSpec, TablesRefused};
 pub use faults::{Act, Fault, Faults, Gate, Point, Script, When};
 pub use folder::{FORMAT, OpenRefused};
 pub use kms::MasterKeySpec;
@@ -70,11 +68,10 @@ impl From<answer::Answer> for ServiceFailed {
     }
 }
 
-/// The local AWS. Clones share it; the last one to go releases the data folder.
+/// The local AWS. Clones share it, and so do SDK clients; the last one to go releases the data folder.
 #[derive(Clone)]
 pub struct Emulators {
     border: Arc<Border>,
-    _folder: Option<Arc<DataFolder>>,
 }
 
 impl std::fmt::Debug for Emulators {
@@ -86,16 +83,16 @@ impl std::fmt::Debug for Emulators {
 impl Emulators {
     /// Opens the services on a data folder, or in memory.
     pub fn open(config: Config) -> Result<Self, OpenRefused> {
-        let folder = config.data_dir.as_deref().map(DataFolder::open).transpose()?.map(Arc::new);
-        let file = |name: &str| folder.as_ref().map(|folder| folder.file(name));
-        let dynamodb = Dynamo::open(file("dynamodb.sqlite").as_deref(), config.clock.clone())?;
+        let folder = config.data_dir.as_deref().map(DataFolder::open).transpose()?;
+        let file = |name: &str| folder.as_ref().map(|folder| folder.file(name)).transpose();
+        let dynamodb = Dynamo::open(file("dynamodb.sqlite")?.as_deref(), config.clock.clone())?;
         let key = match &folder {
             Some(folder) => folder.key()?,
             None => LocalKey::random().map_err(OpenRefused::NoRandomness)?,
         };
-        let shelf = Shelf::open(file("services.sqlite").as_deref(), key, config.clock)?;
-        let services = Services::new(dynamodb, shelf);
-        Ok(Self { border: Arc::new(Border::new(services)), _folder: folder })
+        let shelf = Shelf::open(file("services.sqlite")?.as_deref(), key, config.clock)?;
+        let services = Services::new(dynamodb, shelf, folder);
+        Ok(Self { border: Arc::new(Border::new(services)) })
     }
 
     /// The configuration from which a caller builds its SDK clients. The caller's policy holds from here on, also for

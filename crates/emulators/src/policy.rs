@@ -178,14 +178,51 @@ fn one(operation: &str, resource: Resource) -> Access {
 /// The action that an operation counts as; `*` for one that is not served.
 fn action_of(operation: &str) -> &'static str {
     const SAME: [&str; 45] = [
-        "BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "CreateTable", "DeleteItem", "DeleteTable",
-        "DescribeTable", "DescribeTimeToLive", "DescribeStream", "GetItem", "GetRecords", "GetShardIterator",
-        "ListStreams", "ListTables", "PutItem", "Query", "Scan", "UpdateItem", "UpdateTable", "UpdateTimeToLive",
-        "CreateSecret", "DeleteSecret", "DescribeSecret", "GetSecretValue", "ListSecrets", "RestoreSecret",
-        "Decrypt", "DescribeKey", "DisableKey", "EnableKey", "Encrypt", "GenerateDataKey",
-        "GenerateDataKeyWithoutPlaintext", "GenerateMac", "VerifyMac", "ListKeys", "ListAliases",
-        "ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage",
-        "SendMessage", "ListQueues", "SendEmail",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "ConditionCheckItem",
+        "CreateTable",
+        "DeleteItem",
+        "DeleteTable",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "DescribeStream",
+        "GetItem",
+        "GetRecords",
+        "GetShardIterator",
+        "ListStreams",
+        "ListTables",
+        "PutItem",
+        "Query",
+        "Scan",
+        "UpdateItem",
+        "UpdateTable",
+        "UpdateTimeToLive",
+        "CreateSecret",
+        "DeleteSecret",
+        "DescribeSecret",
+        "GetSecretValue",
+        "ListSecrets",
+        "RestoreSecret",
+        "Decrypt",
+        "DescribeKey",
+        "DisableKey",
+        "EnableKey",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "VerifyMac",
+        "ListKeys",
+        "ListAliases",
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ReceiveMessage",
+        "SendMessage",
+        "ListQueues",
+        "SendEmail",
     ];
     match operation {
         "SendMessageBatch" => "SendMessage",
@@ -200,7 +237,13 @@ fn dynamodb(names: &dyn Names, operation: &str, request: &Value) -> Vec<Access> 
     let item = |action: &'static str, request: &Value, attributes: &str| {
         let table = table(request);
         let leading_keys = partition_of(names, &table, &request[attributes]).into_iter().collect();
-        Access { action, resource: Resource::Table(table), leading_keys, attributes: named(request), select: select(action, request) }
+        Access {
+            action,
+            resource: Resource::Table(table),
+            leading_keys,
+            attributes: named(request),
+            select: select(action, request),
+        }
     };
     let list = |member: &str| request[member].as_array().cloned().unwrap_or_default();
     match operation {
@@ -274,10 +317,18 @@ fn batch(names: &dyn Names, action: &'static str, tables: &Value) -> Vec<Access>
 
 /// The attributes that a request names. In expressions we write every attribute as `#name`, so the aliases tell all.
 fn named(request: &Value) -> Vec<String> {
-    let keys = |member: &str| request[member].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let keys = |member: &str| {
+        request[member].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
     let aliased = request["ExpressionAttributeNames"].as_object().into_iter().flatten();
     let mut found: Vec<String> = aliased.filter_map(|(_, name)| name.as_str().map(str::to_owned)).collect();
-    for member in ["ProjectionExpression", "ConditionExpression", "KeyConditionExpression", "UpdateExpression", "FilterExpression"] {
+    for member in [
+        "ProjectionExpression",
+        "ConditionExpression",
+        "KeyConditionExpression",
+        "UpdateExpression",
+        "FilterExpression",
+    ] {
         let words = request[member].as_str().unwrap_or_default();
         let words = words.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '#' || c == ':'));
         found.extend(words.filter(|w| !w.is_empty() && !w.starts_with(['#', ':'])).map(str::to_owned));
@@ -294,7 +345,12 @@ fn select(action: &str, request: &Value) -> Option<String> {
         return None;
     }
     let specific = request["ProjectionExpression"].is_string();
-    Some(request["Select"].as_str().unwrap_or(if specific { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" }).to_owned())
+    Some(
+        request["Select"]
+            .as_str()
+            .unwrap_or(if specific { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" })
+            .to_owned(),
+    )
 }
 
 /// The encryption context of a KMS request.
@@ -315,8 +371,12 @@ fn key_text(value: &Value) -> Option<String> {
 fn queried(key: &str, request: &Value) -> Option<String> {
     let names = &request["ExpressionAttributeNames"];
     let condition = request["KeyConditionExpression"].as_str()?;
-    condition.split(|c: char| c.is_whitespace() || c == '(' || c == ')').collect::<Vec<_>>().join(" ")
-        .split(" AND ").flat_map(|term| term.split(" and "))
+    condition
+        .split(|c: char| c.is_whitespace() || c == '(' || c == ')')
+        .collect::<Vec<_>>()
+        .join(" ")
+        .split(" AND ")
+        .flat_map(|term| term.split(" and "))
         .filter_map(|term| term.split_once('='))
         .map(|(left, right)| (left.trim(), right.trim()))
         .find(|(left, _)| *left == key || names[*left] == key)
@@ -411,9 +471,11 @@ mod tests {
             { "ConditionCheck": { "TableName": "t", "Key": key } },
         ] });
         let a: &[&str] = &["a"];
-        check("TransactWriteItems", request, &[
-            ("PutItem", T, a), ("UpdateItem", T, a), ("DeleteItem", T, a), ("ConditionCheckItem", T, a),
-        ]);
+        check(
+            "TransactWriteItems",
+            request,
+            &[("PutItem", T, a), ("UpdateItem", T, a), ("DeleteItem", T, a), ("ConditionCheckItem", T, a)],
+        );
     }
 
     #[test]

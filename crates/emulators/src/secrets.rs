@@ -157,9 +157,7 @@ impl Secrets {
         let force = request["ForceDeleteWithoutRecovery"].as_bool().unwrap_or(false);
         let days = request["RecoveryWindowInDays"].as_i64();
         if force && days.is_some() {
-            return Err(invalid(
-                "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
-            ));
+            return Err(invalid("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays."));
         }
         if days.is_some_and(|days| !(7..=30).contains(&days)) {
             return Err(invalid("RecoveryWindowInDays must be between 7 and 30 days (inclusive)."));

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::dynamodb::Dynamo;
+use crate::folder::DataFolder;
 use crate::kms::Kms;
 use crate::policy::{Names, Resource, Service};
 use crate::secrets::Secrets;
@@ -22,10 +23,12 @@ pub(crate) struct Services {
     pub(crate) sqs: Sqs,
     pub(crate) ses: Ses,
     pub(crate) shelf: Arc<Shelf>,
+    // Last, so that the lock outlives the databases.
+    _folder: Option<DataFolder>,
 }
 
 impl Services {
-    pub(crate) fn new(dynamodb: Dynamo, shelf: Shelf) -> Self {
+    pub(crate) fn new(dynamodb: Dynamo, shelf: Shelf, folder: Option<DataFolder>) -> Self {
         let shelf = Arc::new(shelf);
         Self {
             dynamodb: Arc::new(dynamodb),
@@ -34,6 +37,7 @@ impl Services {
             sqs: Sqs::new(shelf.clone()),
             ses: Ses::new(shelf.clone()),
             shelf,
+            _folder: folder,
         }
     }
 

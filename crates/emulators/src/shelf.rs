@@ -35,10 +35,8 @@ impl Shelf {
             }
             Ok(connection)
         };
-        let connection = open().map_err(|cause| OpenRefused::Database {
-            name: "services.sqlite".to_owned(),
-            why: cause.to_string(),
-        })?;
+        let connection = open()
+            .map_err(|cause| OpenRefused::Database { name: "services.sqlite".to_owned(), why: cause.to_string() })?;
         Ok(Self { connection: Mutex::new(connection), key, clock })
     }
 

@@ -8,6 +8,7 @@
 //! backups, and a replayed transaction reports no consumed capacity.
 
 mod dispatch;
+mod expiry;
 mod lag;
 mod streams;
 mod tables;
@@ -95,6 +96,9 @@ impl Dynamo {
             let engine = self.engine();
             streams::trim(&engine.storage, self.clock.now_ms())?;
             tokens::forget_old(&engine.storage, self.clock.now_ms())?;
+            if !expiry::any(&engine.storage, self.clock.now_ms())? {
+                return Ok(0);
+            }
             ready(dynoxide::ttl::sweep_expired_items(&engine.storage))?.map_err(Answer::broken)?
         };
         if deleted > 0 {

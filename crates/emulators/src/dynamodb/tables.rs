@@ -216,10 +216,8 @@ fn creation(spec: &TableSpec) -> Value {
             kinds.push(key);
         }
     }
-    let definitions: Vec<Value> = kinds
-        .iter()
-        .map(|key| json!({ "AttributeName": key.name, "AttributeType": key.kind.letter() }))
-        .collect();
+    let definitions: Vec<Value> =
+        kinds.iter().map(|key| json!({ "AttributeName": key.name, "AttributeType": key.kind.letter() })).collect();
     let mut request = json!({
         "TableName": spec.name,
         "BillingMode": "PAY_PER_REQUEST",

@@ -147,9 +147,38 @@ mod tests {
         let first: Value = serde_json::from_str(r#"[{"a":{"S":"1"},"b":{"N":"2"}}]"#).unwrap();
         let second: Value = serde_json::from_str(r#"[{"b":{"N":"2"},"a":{"S":"1"}}]"#).unwrap();
         assert_eq!(digest(&first), digest(&second));
-        for other in [json!([{"a":{"S":"1"}}]), json!([{"a":{"S":"2"},"b":{"N":"1"}}]), json!(["ab"]), json!(["a", "b"])] {
+        for other in
+            [json!([{"a":{"S":"1"}}]), json!([{"a":{"S":"2"},"b":{"N":"1"}}]), json!(["ab"]), json!(["a", "b"])]
+        {
             assert_ne!(digest(&first), digest(&other));
         }
         assert_ne!(digest(&json!(["ab", "c"])), digest(&json!(["a", "bc"])));
+    }
+
+    #[test]
+    fn the_token_is_written_by_the_very_transaction_that_has_the_effect() {
+        let storage = Storage::memory().unwrap();
+        prepare(storage.conn()).unwrap();
+        let engine = Engine { storage, lifecycle: Default::default(), lags: Vec::new() };
+        let key = json!([{ "AttributeName": "pk", "KeyType": "HASH" }]);
+        let definitions = json!([{ "AttributeName": "pk", "AttributeType": "S" }]);
+        let table = json!({
+            "TableName": "items", "KeySchema": key, "AttributeDefinitions": definitions, "BillingMode": "PAY_PER_REQUEST",
+        });
+        dispatch::run(&engine, "CreateTable", &table.to_string()).unwrap();
+        let key = json!({ "pk": { "S": "a" } });
+        let update = json!({ "TableName": "items", "Key": key, "UpdateExpression": "REMOVE x" });
+        for (token, action) in [
+            ("put", json!({ "Put": { "TableName": "items", "Item": key } })),
+            ("update", json!({ "Update": update })),
+            ("delete", json!({ "Delete": { "TableName": "items", "Key": key } })),
+        ] {
+            let armed = params![token, vec![1_u8], 5];
+            engine.storage.conn().execute("INSERT INTO armed_token VALUES (?1, ?2, ?3)", armed).unwrap();
+            // As if the process ended right after the engine's commit: nothing of ours runs any more.
+            let request = json!({ "TransactItems": [action] });
+            dispatch::run(&engine, "TransactWriteItems", &request.to_string()).unwrap();
+            assert_eq!(remembered(engine.storage.conn(), token, 6).unwrap(), Some(vec![1]), "{token}");
+        }
     }
 }

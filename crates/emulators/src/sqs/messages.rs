@@ -31,7 +31,13 @@ pub(super) fn ensure(shelf: &Shelf, spec: &QueueSpec) -> Result<(), Answer> {
          ON CONFLICT (name) DO UPDATE SET visibility_s = ?2, delay_s = ?3, retention_s = ?4, dead_letters = ?5,
            receives_max = ?6",
         params![
-            spec.name, spec.visibility_s, spec.delay_s, spec.retention_s, dead_letters, receives_max, shelf.now_ms()
+            spec.name,
+            spec.visibility_s,
+            spec.delay_s,
+            spec.retention_s,
+            dead_letters,
+            receives_max,
+            shelf.now_ms()
         ],
     )?;
     Ok(())
@@ -63,7 +69,8 @@ pub(super) fn send(shelf: &Shelf, queue: &Queue, request: &Value) -> Result<Valu
         return Err(refused("MissingParameter", "The request must contain the parameter MessageBody."));
     }
     if body.len() > BODY_BYTES_MAX {
-        let text = format!("One or more parameters are invalid. Reason: Message must be shorter than {BODY_BYTES_MAX} bytes.");
+        let text =
+            format!("One or more parameters are invalid. Reason: Message must be shorter than {BODY_BYTES_MAX} bytes.");
         return Err(refused("InvalidParameterValue", &text));
     }
     let legal = |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r');
@@ -127,7 +134,9 @@ fn redrive(connection: &Connection, queue: &Queue, now_ms: i64) -> rusqlite::Res
 
 fn received(connection: &Connection, number: i64, request: &Value) -> Result<Value, Answer> {
     let (id, body, attributes, sent_ms, receives, first_ms, receipt) = connection
-        .prepare_cached("SELECT id, body, attributes, sent_ms, receives, first_ms, receipt FROM messages WHERE number = ?1")?
+        .prepare_cached(
+            "SELECT id, body, attributes, sent_ms, receives, first_ms, receipt FROM messages WHERE number = ?1",
+        )?
         .query_row([number], |row| {
             let texts: (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let numbers: (i64, i64, i64) = (row.get(3)?, row.get(4)?, row.get(5)?);

@@ -1,0 +1,102 @@
+//! Someone who speaks HTTP with the product, in process: the whole router, every policy.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use http::{HeaderMap, Request, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tower::ServiceExt;
+
+use super::FakeClock;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answered { pub status: StatusCode, pub headers: HeaderMap, pub body: Value, pub bytes: Vec<u8> }
+
+impl Answered {
+    /// The body of a success; fails the story otherwise.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert!(self.status.is_success(), "{} {}", self.status, self.body);
+        self.body
+    }
+    /// The code of a problem; fails the story on success.
+    #[track_caller]
+    pub fn refused(&self) -> &str {
+        assert!(!self.status.is_success(), "not refused: {} {}", self.status, self.body);
+        self.body["code"].as_str().unwrap_or("no code")
+    }
+}
+
+/// One person at a browser.
+#[derive(Clone)]
+pub struct Browser {
+    router: axum::Router,
+    pub clock: Arc<FakeClock>,
+    pub email: String,
+    pub password: String,
+    pub token: Option<String>,
+    pub seed: Option<Vec<u8>>,
+}
+
+impl Browser {
+    pub(super) fn new(router: axum::Router, clock: Arc<FakeClock>, email: &str) -> Self {
+        Self { router, clock, email: email.into(), password: "nineteen paper lanterns adrift".into(), token: None, seed: None }
+    }
+    /// Any request.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&str>, headers: &[(&str, &str)]) -> Answered {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = &self.token { request = request.header("authorization", format!("Bearer {token}")); }
+        if body.is_some() { request = request.header("content-type", "application/json"); }
+        for (name, value) in headers { request = request.header(*name, *value); }
+        let body = body.map_or_else(Body::empty, |text| Body::from(text.to_owned()));
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        Answered { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes }
+    }
+    /// `POST`.
+    pub async fn post(&self, path: &str, body: &Value) -> Answered { self.send("POST", path, Some(&body.to_string()), &[]).await }
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answered { self.send("GET", path, None, &[]).await }
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answered { self.send("DELETE", path, None, &[]).await }
+    /// Asks for a proof for a request; the answer of `POST /v1/step-up`.
+    pub async fn step_up(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let mut form = json!({ "method": method, "path": path, "body_sha256": hex::encode(Sha256::digest(text.as_bytes())), "password": self.password });
+        if self.seed.is_some() { form["totp"] = json!(self.fresh_code()); }
+        self.post("/v1/step-up", &form).await
+    }
+    /// A request behind a step-up.
+    pub async fn stepped_up(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
+        let proof = self.step_up(method, path, body).await.ok()["proof"].as_str().unwrap().to_owned();
+        self.send(method, path, body.map(Value::to_string).as_deref(), &[("x-step-up", &proof)]).await
+    }
+    /// The code of the authenticator now.
+    pub fn code(&self) -> String {
+        let seed = self.seed.clone().expect("an authenticator");
+        let totp = totp_rs::Builder::new().with_secret(totp_rs::Secret::new(seed.into_boxed_slice())).build_noncompliant();
+        totp.generate(u64::try_from(host::Clock::now(&*self.clock).seconds()).unwrap()).to_string()
+    }
+    /// A code that was not used yet: time goes on to the next step.
+    pub fn fresh_code(&self) -> String {
+        self.clock.advance(30);
+        self.code()
+    }
+    /// Asks to sign in: session or challenge.
+    pub async fn log_in(&self) -> Answered {
+        // Past the wait that follows a try (RL-2).
+        self.clock.advance(2);
+        self.post("/v1/login", &json!({ "email": self.email, "password": self.password })).await
+    }
+    /// Signs in with all factors and keeps the session.
+    pub async fn signs_in(&mut self) {
+        let mut given = self.log_in().await.ok();
+        if let Some(id) = given["challenge"]["id"].as_str() {
+            given = self.post("/v1/login/second-factor", &json!({ "challenge": id, "totp": self.fresh_code() })).await.ok();
+        }
+        self.token = Some(given["session"]["token"].as_str().expect("a token").to_owned());
+    }
+}

@@ -1,0 +1,170 @@
+//! The world of a story. Made from a seed, which it prints when the story fails.
+
+mod candles;
+mod clock;
+mod http;
+mod owner;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use account::WallTime;
+use emulators::{Act, Gate, Script, When};
+use host::Entropy;
+use local_stack::template::Local;
+use local_stack::{Machine, Parts};
+use sha2::{Digest, Sha256};
+use strategy::market::Pair;
+
+pub use candles::{CandleTape, flat, minute};
+pub use clock::FakeClock;
+pub use http::{Answered, Browser};
+pub use owner::{Owner, dca, newest_token};
+pub use transport::{Faulty, Lost};
+
+/// The pair that stories trade.
+pub const PAIR: &str = "BTC-USDT";
+
+/// Random bytes from a seed: the same story draws the same bytes.
+#[derive(Debug)]
+struct Seeded { seed: u64, drawn: Mutex<u64> }
+impl Entropy for Seeded {
+    fn fill(&self, buffer: &mut [u8]) {
+        let mut drawn = self.drawn.lock().unwrap();
+        for chunk in buffer.chunks_mut(32) {
+            *drawn += 1;
+            let digest = Sha256::digest(format!("{}|{drawn}", self.seed).as_bytes());
+            chunk.copy_from_slice(&digest[..chunk.len()]);
+        }
+    }
+}
+
+/// Everything a story touches.
+pub struct World {
+    pub seed: u64,
+    pub clock: Arc<FakeClock>,
+    pub machine: Arc<Machine>,
+    /// Faults between functions and services.
+    pub faults: Arc<Script>,
+    /// Faults between functions and the exchange.
+    pub exchange: Arc<Faulty>,
+    pub tape: Mutex<CandleTape>,
+    router: axum::Router,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() { eprintln!("the story failed with seed {}", self.seed); }
+    }
+}
+
+impl World {
+    /// A fresh world in memory.
+    pub fn seeded(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at_noon())) }
+
+    /// A world over a data folder: build it again over the same folder and clock for a restart.
+    pub fn in_folder(seed: u64, folder: &std::path::Path, clock: Arc<FakeClock>) -> Self { Self::build(seed, Some(folder), clock) }
+
+    fn build(seed: u64, folder: Option<&std::path::Path>, clock: Arc<FakeClock>) -> Self {
+        let exchange = Arc::new(Faulty::default());
+        let sender = "no-reply@shearpin.localhost";
+        let local = Local {
+            parameters: [("WebOrigin", "http://localhost:8080"), ("MarketPairs", PAIR), ("MailIdentity", sender), ("MailFrom", sender), ("PaperMarket", "host")]
+                .into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            key_arns: BTreeMap::new(),
+            queue_base: "http://127.0.0.1:1/000000000000".into(),
+            api_urls: [("ExchangeApi".to_owned(), "http://127.0.0.1:2".to_owned())].into(),
+        };
+        let machine = Machine::start(Parts {
+            data_dir: folder.map(Into::into), clock: clock.clone(), wall: clock.clone(), entropy: Arc::new(Seeded { seed, drawn: Mutex::new(0) }),
+            transport: exchange.clone(), local, extra: BTreeMap::new(),
+        }).expect("the machine starts");
+        exchange.connect(machine.exchange());
+        let faults = Arc::new(Script::new());
+        machine.emulators().set_faults(Some(faults.clone()));
+        let router = machine.api().expect("the API");
+        let tape = Mutex::new(CandleTape::new(60_000));
+        Self { seed, clock, machine: Arc::new(machine), faults, exchange, tape, router }
+    }
+
+    /// The pair of the stories.
+    pub fn pair(&self) -> Pair { PAIR.parse().unwrap() }
+
+    /// Somebody without an account.
+    pub fn stranger(&self, email: &str) -> Browser { Browser::new(self.router.clone(), self.clock.clone(), email) }
+
+    /// An owner with a verified account, no second factor.
+    pub async fn owner(&self, email: &str) -> Owner { Owner::join(self, email).await }
+
+    /// Passes wall time, and works what is left behind.
+    pub async fn after(&self, seconds: i64) {
+        self.clock.advance(seconds);
+        self.machine.drain().await.expect("drained");
+    }
+    /// The sweep of the wall minute.
+    pub async fn sweep(&self) { self.machine.sweep().await.expect("swept"); }
+
+    /// One market minute around these prices: low and high, closing at `close`. The wall clock moves along.
+    pub async fn candle(&self, low: &str, high: &str, close: &str) {
+        let minute = self.tape.lock().unwrap().next(&self.pair(), low, high, close);
+        self.machine.market_minute(&minute).await.expect("the market minute");
+    }
+    /// Market minutes that stand still.
+    pub async fn quiet_minutes(&self, count: usize) {
+        for _ in 0..count {
+            let last = self.tape.lock().unwrap().last();
+            self.candle(&last, &last, &last).await;
+        }
+    }
+    /// Works everything that can be worked now.
+    pub async fn drain(&self) { self.machine.drain().await.expect("drained"); }
+
+    /// Stops a function before its next call of an operation.
+    pub fn pause_before(&self, caller: &str, operation: &str) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.faults.once(When::calls(caller, operation), Act::PauseBefore(gate.clone()));
+        gate
+    }
+    /// Stops a function after its next call of an operation took effect.
+    pub fn pause_after(&self, caller: &str, operation: &str) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.faults.once(When::calls(caller, operation), Act::PauseAfter(gate.clone()));
+        gate
+    }
+    /// The orders that the exchange accepted at or after a moment.
+    pub async fn accepted_since(&self, at: WallTime) -> Vec<function_paper_exchange::AcceptedOrder> {
+        function_paper_exchange::orders_accepted(self.machine.paper(), at).await.expect("the exchange's log")
+    }
+    /// Asserts that a fence held.
+    pub async fn holds_no_order_accepted_after(&self, at: WallTime) {
+        let late = self.accepted_since(at).await;
+        assert!(late.is_empty(), "accepted after {at}: {late:?}");
+    }
+    /// Every item of a table, as an auditor with all rights sees it: attribute maps as JSON.
+    pub async fn dump(&self, table: &str) -> Vec<BTreeMap<String, serde_json::Value>> {
+        let client = aws_sdk_dynamodb::Client::new(&self.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
+        let found = client.scan().table_name(format!("shearpin-{table}")).send().await.expect("the table");
+        found.items.unwrap_or_default().into_iter().map(|item| item.into_iter().map(|(k, v)| (k, plain(&v))).collect()).collect()
+    }
+    /// Whether Secrets Manager still describes a secret.
+    pub async fn secret_exists(&self, arn: &str) -> bool {
+        let client = aws_sdk_secretsmanager::Client::new(&self.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
+        client.describe_secret().secret_id(arn).send().await.is_ok()
+    }
+    /// Fails when a role refused a call that its function made.
+    pub fn no_call_was_refused(&self) {
+        let refused = self.machine.emulators().refused_calls();
+        assert!(refused.is_empty(), "refused by its role: {refused:#?}");
+    }
+}
+
+fn plain(value: &aws_sdk_dynamodb::types::AttributeValue) -> serde_json::Value {
+    use aws_sdk_dynamodb::types::AttributeValue::{Bool, N, S};
+    match value {
+        S(text) => serde_json::Value::String(text.clone()),
+        N(number) => number.parse::<i64>().map_or_else(|_| serde_json::Value::String(number.clone()), Into::into),
+        Bool(truth) => (*truth).into(),
+        other => serde_json::Value::String(format!("{other:?}")),
+    }
+}
