@@ -46,8 +46,6 @@ pub enum Question {
     TradesFrom { /** Traded pair. */ pair: Pair, /** The first trade id wanted. */ trade_id: i64 },
     /// The fills of one order.
     TradesOf { /** Traded pair. */ pair: Pair, /** The exchange's name for the order. */ exchange_order_id: String },
-    /// The latest fills of a pair, for the highest trade id.
-    LatestTrade { /** Traded pair. */ pair: Pair },
     /// Balances.
     Account,
     /// What the key may do.

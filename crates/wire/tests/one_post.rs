@@ -1,5 +1,6 @@
 //! The permanent test of the transport: whatever a server does to an answer, exactly one POST is on the wire, and the
 //! outcome is Unknown (exchanges.md, Decisions).
+#![allow(clippy::allow_attributes, clippy::expect_used, clippy::panic, reason = "a test file")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -51,10 +51,13 @@ impl From<StoreError> for NotDone {
     }
 }
 
+/// One bot's intents in their order, each with its record's sequence number.
+type Lane = Vec<(Key, Option<String>)>;
+
 /// Works one batch of the trading table's stream. Intents of one bot are worked in their order, those of different bots
 /// side by side. Records that must come again are answered as failures (`ReportBatchItemFailures`).
 pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
-    let mut lanes: Vec<(String, Vec<(Key, Option<String>)>)> = Vec::new();
+    let mut lanes: Vec<(String, Lane)> = Vec::new();
     for record in &event.records {
         let Some(key) = key_of(record) else {
             tracing::error!(event_id = record.event_id, "a record without a key is let go");
@@ -84,7 +87,7 @@ pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
 }
 
 /// Works one bot's intents in order; answers those that must come again: the one that failed and all behind it.
-async fn work_lane(deps: Deps, lane: Vec<(Key, Option<String>)>) -> Vec<Option<String>> {
+async fn work_lane(deps: Deps, lane: Lane) -> Vec<Option<String>> {
     let mut lane = lane.into_iter();
     while let Some((key, sequence_number)) = lane.next() {
         match work(&deps, &key).await {

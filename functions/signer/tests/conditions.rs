@@ -44,7 +44,7 @@ async fn authorise(world: &World, intent: &Intent, order: &PlannedOrder, on_pape
         intent, order, bot: BOT, deal: DEAL, pair: &pair(), on_paper, windows: Windows::of(&connection), window: Window::of_ms(3_600_000),
         value_units: 7, trade_id_seen: 0, deadline: world.now().plus_ms(1_500),
     };
-    world.store.authorise_order(&authorising, &world.host).await.map(|authorised| drop(authorised))
+    world.store.authorise_order(&authorising, &world.host).await.map(drop)
 }
 
 macro_rules! refuses {

@@ -77,7 +77,6 @@ fn ask(question: &Question) -> (Endpoint, Parameters) {
         Question::TradesOf { pair, exchange_order_id } => {
             (Endpoint::MyTrades, vec![("symbol", pair.symbol()), ("orderId", exchange_order_id.clone()), ("limit", "1000".to_owned())])
         }
-        Question::LatestTrade { pair } => (Endpoint::MyTrades, vec![("symbol", pair.symbol()), ("limit", "1".to_owned())]),
         Question::Account => (Endpoint::Account, vec![("omitZeroBalances", "true".to_owned())]),
         Question::Permissions => (Endpoint::ApiRestrictions, Vec::new()),
     }

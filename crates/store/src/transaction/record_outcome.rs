@@ -69,7 +69,7 @@ pub struct Recording<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// Written; the deal is due by this wake, of which the trader is to be told.
-    Due(Wake),
+    Due(Box<Wake>),
     /// Written; the deal is over.
     Written,
     /// Something truer is recorded already.
@@ -123,7 +123,7 @@ impl Store {
         writes.push(Write::update(Table::Trading, deal::key(bot, deal), DEAL).when(DEAL_IF).value(":one", n(1)).value(":open", s("open")));
         writes.push(wake.write()?);
         match self.settle(&writes, host).await? {
-            None => Ok(Recorded::Due(wake)),
+            None => Ok(Recorded::Due(Box::new(wake))),
             Some(failed) if failed < facts => Ok(Recorded::Discarded),
             Some(_) => {
                 writes.truncate(alone);

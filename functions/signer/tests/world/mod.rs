@@ -205,7 +205,7 @@ impl World {
         let wake = self.store.find_wake(&wake::key(BOT, Some(DEAL), wake::WakeKind::Time)).await.unwrap();
         wake.is_some_and(|wake| matches!(wake.waits, wake::Waits::Due { .. }))
     }
-    pub fn hints(&self) -> u64 { self.emulators.queue_depth("decisions").unwrap().visible.try_into().unwrap() }
+    pub fn hints(&self) -> u64 { self.emulators.queue_depth("decisions").unwrap().visible }
 }
 
 pub fn pair() -> Pair { "ETH-USDT".parse().unwrap() }
