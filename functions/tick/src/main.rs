@@ -7,5 +7,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let host = host::Host::of_process().await;
     let deps = &function_tick::Deps::of(&host)?;
     let tick = async |event: LambdaEvent<function_tick::Tick>| function_tick::handle(deps, event.payload).await.map_err(|failed| failed.to_string());
-    lambda_runtime::run(service_fn(|event| tick(event))).await
+    lambda_runtime::run(service_fn(tick)).await
 }

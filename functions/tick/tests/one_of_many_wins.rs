@@ -119,6 +119,35 @@ async fn a_lost_hint_is_sent_again_after_two_periods() {
     assert_eq!(world.take_messages().await.len(), 0);
 }
 
+/// G10: what the trader calls for one event.
+#[tokio::test]
+async fn an_order_event_costs_three_reads_before_its_commit_and_a_duplicate_one_read() {
+    let world = World::new().await;
+    let connection = world.connection(None).await;
+    world.minute("100", "100", "100", "100").await;
+    let (bot, wake) = world.bot(connection, dca(None)).await;
+    let start = serde_json::to_string(&wake.hint(MarketTime::START)).unwrap();
+    world.deliver(&start).await;
+    world.drain().await;
+    let deal = world.store.find_bot(bot.id).await.unwrap().unwrap().open_deal.unwrap();
+    let owner = store::entity::wake::Owner {
+        bot: bot.id, deal: Some(deal), user: bot.user, connection: bot.connection, exchange: "paper".into(), pair: world::pair(),
+        epoch: bot.epoch, run: 1,
+    };
+    let due = store::entity::wake::Wake::due(owner, world.ulid().to_string(), MarketTime::START, world.now());
+    world.store.transact(&world.ulid().to_string(), &[due.write().unwrap()]).await.unwrap();
+    let body = serde_json::to_string(&due.hint(MarketTime::START)).unwrap();
+    let calls = async |body: &str| {
+        world.emulators.reset_calls();
+        assert!(world.deliver(body).await);
+        let of = world.emulators.calls().into_iter().filter(|((who, _, _), _)| who == "trader");
+        of.map(|((_, _, operation), count)| format!("{operation} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    // Bot, deal and wakes; orders; candles; the commit; and the candles that came meanwhile.
+    assert_eq!(calls(&body).await, "BatchGetItem 2, Query 2, TransactWriteItems 1");
+    for duplicate in [&body, &start] { assert_eq!(calls(duplicate).await, "BatchGetItem 1"); }
+}
+
 /// All at once, on one thread.
 async fn join_all<F: std::future::Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut pinned: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
