@@ -63,7 +63,7 @@ pub fn key(whose: &Whose, kind: Kind) -> Key {
 pub struct Stored<S> { pub state: S, pub version: u64 }
 
 /// How long an untouched budget is kept; longer than every period it counts over.
-const KEPT_S: i64 = 40 * 86_400;
+pub(crate) const KEPT_S: i64 = 40 * 86_400;
 
 impl Store {
     /// Reads a budget consistently; `fresh` when there is none.

@@ -107,7 +107,7 @@ impl Store {
             as_user,
             Write::delete(Table::Identity, challenge::key(challenge)).when(AS_READ).value(":attempts", n(attempts.0)),
             budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now).map_err(StartRefused::Store)?,
-            clear_login_budget(user).map_err(StartRefused::Store)?,
+            clear_login_budget(user, *now).map_err(StartRefused::Store)?,
             audit::put(user.id, *id, "signed_in", Some(factor.name()), *source, *now),
         ];
         writes.extend(factor.writes(user.id, *now));

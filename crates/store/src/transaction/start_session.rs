@@ -40,7 +40,7 @@ pub struct RightPassword<'a> {
 }
 
 const REHASH: &str = "SET #hash = :hash, #pepper = :pepper";
-const CLEAR: &str = "SET #state = :state, #version = #version + :one";
+const CLEAR: &str = "SET #state = :state, #version = if_not_exists(#version, :none) + :one, #ttl = :ttl";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
 
 pub(crate) fn same_user(user: &User) -> Write {
@@ -48,9 +48,10 @@ pub(crate) fn same_user(user: &User) -> Write {
         .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
 }
 /// Strangers may be charging the login budget at this very moment; whoever showed everything is not refused for that (RL-1).
-pub(crate) fn clear_login_budget(user: &User) -> Result<Write, StoreError> {
-    Ok(Write::update(Table::Identity, budget::key(&Whose::User(user.id), Kind::Login), CLEAR).when("attribute_exists(pk)")
-        .value(":state", crate::attribute::json(&LoginBudget::FRESH)?).value(":one", n(1)))
+pub(crate) fn clear_login_budget(user: &User, now: WallTime) -> Result<Write, StoreError> {
+    Ok(Write::update(Table::Identity, budget::key(&Whose::User(user.id), Kind::Login), CLEAR)
+        .value(":state", crate::attribute::json(&LoginBudget::FRESH)?).value(":one", n(1)).value(":none", n(0))
+        .value(":ttl", n(now.seconds().saturating_add(budget::KEPT_S))))
 }
 pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
     match result {
@@ -75,7 +76,7 @@ impl Store {
     pub async fn start_session(&self, right: &RightPassword<'_>, session: &Session, hash: &TokenHash) -> Result<(), StartRefused> {
         let mut writes = vec![same_user(right.user)];
         writes.extend(session.writes(hash));
-        writes.push(clear_login_budget(right.user).map_err(StartRefused::Store)?);
+        writes.push(clear_login_budget(right.user, right.now).map_err(StartRefused::Store)?);
         writes.push(audit::put(right.user.id, right.id, "signed_in", Some("password"), right.source, right.now));
         writes.extend(right.rehash());
         writes.extend(right.replaced.iter().flat_map(|replaced| replaced.writes()));

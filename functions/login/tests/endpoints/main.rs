@@ -1,0 +1,10 @@
+//! The login's endpoints through its router, over the embedded AWS.
+#![allow(clippy::allow_attributes, reason = "expect would warn where a lint is off in tests anyway")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_debug_implementations, reason = "a test")]
+
+mod log;
+mod passwords;
+mod second_factor;
+mod sessions;
+mod step_up;
+mod world;
