@@ -349,6 +349,42 @@ async fn a_sign_in_in_between_is_ended_too() {
 }
 
 #[tokio::test]
+async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
+    let world = world();
+    let (owner, other) = (world.owner(false).await, world.owner(false).await);
+    let (mine, _theirs, _closed) = (order(&world, &owner, true).await, order(&world, &other, true).await, order(&world, &owner, false).await);
+    let token = world.reset_token(&owner).await;
+    let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
+    assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1}));
+    let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000"}]);
+    assert_eq!(complete(&world, &token, json!({})).await.is_ok(200), json!({"connections_removed": 0, "orders_left_open": listed}));
+    let mails = world.mails().await;
+    let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_left_open, .. } => Some(orders_left_open), _ => None });
+    assert_eq!(told.unwrap(), &[format!("ETH-USDT limit buy 0.5 at 2000 ({mine})")]);
+}
+
+/// An order of a bot of the owner's, as the signer records it; its client id.
+async fn order(world: &World, owner: &Owner, open: bool) -> String {
+    use strategy::id::{BotId, ClientOrderId, DealId};
+    use strategy::order::{OrderKey, OrderKind, PlannedOrder, Role, Side, Slot};
+    let (bot, deal) = (BotId::new(world.ulid()), DealId::new(world.ulid()));
+    let key = OrderKey { slot: Slot::of(Role::Base), revision: 0, attempt: 0 };
+    let (id, price) = (ClientOrderId::derive(bot, deal, key), strategy::money::Price::parse("2000").unwrap());
+    let planned = PlannedOrder {
+        client_order_id: id.clone(), key, side: Side::Buy, kind: OrderKind::Limit { price }, quantity: strategy::money::Quantity::parse("0.5").unwrap(),
+        reference_price: price, reason: "The deal starts.".into(),
+    };
+    let at = store::entity::order::key(bot, &id);
+    let row = store::attribute::Row::keyed(&at).with("deal", s(deal)).with("pair", s("ETH-USDT")).with("order", store::attribute::json(&planned).unwrap())
+        .with("status", s(if open { "NEW" } else { "FILLED" })).with("exchange_order_id", s("1"))
+        .with("filled", store::attribute::json(&strategy::order::Filled::ZERO).unwrap()).with("trade_id_seen", n(0)).with("sent_at", n(1)).with("seen_at", n(1))
+        .with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
+    let bot_row = store::attribute::Row::keyed(&store::entity::bot::key(bot)).with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
+    world.write(vec![Write::put(Table::Trading, at, row), Write::put(Table::Trading, store::entity::bot::key(bot), bot_row)]).await;
+    id.to_string()
+}
+
+#[tokio::test]
 async fn what_the_reset_writes_is_what_its_event_says() {
     let effects = account::security_event::consequences(SecurityEvent::PasswordReset);
     assert!(effects.delete_secrets() && effects.ends_sessions() && effects.new_credential_version && !effects.removes_password);

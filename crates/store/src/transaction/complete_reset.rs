@@ -257,3 +257,57 @@ fn notice(what: &Completing<'_>, connections_removed: usize, now: WallTime) -> M
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Row;
+
+    const NAMES: [Item; 7] = [Item::Token, Item::Pointer, Item::User, Item::Credential, Item::RecoveryCode, Item::Connection, Item::Notice];
+
+    fn check(at: usize, reason: Reason, expected: &str) {
+        let mut reasons = vec![Reason::Fine; NAMES.len()];
+        reasons[at] = reason.clone();
+        let found = match after(&Cancelled(reasons), &NAMES, "me") {
+            Next::Done => "done".to_owned(),
+            Next::ReadAgain => "again".to_owned(),
+            Next::Refused(refused) => format!("{refused}"),
+        };
+        assert_eq!(found, expected, "{reason:?} at {:?}", NAMES[at]);
+    }
+
+    #[test]
+    fn rf_13_contention_of_any_item_is_tried_again() {
+        for at in 0..NAMES.len() {
+            check(at, Reason::Conflict, "again");
+            check(at, Reason::Throttled, "again");
+            check(at, Reason::Other("ItemCollectionSizeLimitExceeded".into()), "store unavailable: complete_reset: cancelled for no known reason");
+        }
+    }
+
+    #[test]
+    fn each_failed_condition_has_its_name() {
+        let failed = |used_by: &str| Reason::ConditionFailed(Some(Row::default().with("used_by", s(used_by))));
+        check(0, failed("me"), "done");
+        check(0, failed("another"), "the token is dead");
+        check(0, Reason::ConditionFailed(None), "the token is dead");
+        check(1, Reason::ConditionFailed(None), "the token is dead");
+        check(2, failed("me"), "again");
+        check(3, Reason::ConditionFailed(None), "the second factor was used meanwhile");
+        check(4, Reason::ConditionFailed(None), "the second factor was used meanwhile");
+        check(5, Reason::ConditionFailed(None), "again");
+    }
+
+    #[test]
+    fn rf_12_the_tokens_word_counts_before_all_others() {
+        let ours = Reason::ConditionFailed(Some(Row::default().with("used_by", s("me"))));
+        let reasons = Cancelled(vec![ours, Reason::ConditionFailed(None), Reason::ConditionFailed(None), Reason::ConditionFailed(None)]);
+        assert!(matches!(after(&reasons, &NAMES, "me"), Next::Done));
+    }
+
+    #[test]
+    fn rf_13_twenty_tries_fit_ten_seconds() {
+        let pauses: u128 = (1..TRIES_MAX).map(|attempt| pause(attempt).as_millis()).sum();
+        assert!(pauses < u128::from(TRIES_MS_MAX), "{pauses}");
+    }
+}
