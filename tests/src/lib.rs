@@ -4,4 +4,5 @@
 #![expect(missing_debug_implementations, reason = "nobody prints a world")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a story that cannot go on fails its test")]
 
+pub mod runtime_api;
 pub mod world;

@@ -13,7 +13,9 @@ pub struct FakeClock { wall_ms: AtomicI64, monotonic_ms: AtomicU64 }
 
 impl FakeClock {
     /// 2026-11-24T12:00:00Z.
-    pub fn at_noon() -> Self { Self { wall_ms: AtomicI64::new(1_795_521_600_000), monotonic_ms: AtomicU64::new(1_000_000) } }
+    pub fn at_noon() -> Self { Self::at(WallTime::from_ms(1_795_521_600_000)) }
+    /// At a moment.
+    pub fn at(now: WallTime) -> Self { Self { wall_ms: AtomicI64::new(now.ms()), monotonic_ms: AtomicU64::new(1_000_000) } }
     /// Both clocks go on.
     pub fn advance(&self, seconds: i64) { self.advance_ms(seconds * 1000); }
     /// Both clocks go on, in ms.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use account::WallTime;
 use emulators::{Act, Gate, Script, When};
-use host::Entropy;
+use host::{Clock, Entropy};
 use local_stack::template::Local;
 use local_stack::{Machine, Parts};
 use sha2::{Digest, Sha256};
@@ -62,6 +62,9 @@ impl Drop for World {
 impl World {
     /// A fresh world in memory.
     pub fn seeded(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at_noon())) }
+
+    /// A world in memory whose clock starts at the system's: for binaries that read the system's clock themselves.
+    pub fn beside_the_system_clock(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at(host::SystemClock::new().now()))) }
 
     /// A world over a data folder: build it again over the same folder and clock for a restart.
     pub fn in_folder(seed: u64, folder: &std::path::Path, clock: Arc<FakeClock>) -> Self { Self::build(seed, Some(folder), clock) }
