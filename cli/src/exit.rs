@@ -8,19 +8,36 @@ pub const TABLE: &str = "Exit codes: 0 fine, 1 failed (a promise of the demo did
 
 /// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit { Fine, Failed, Usage, Conflict, Unavailable }
+pub enum Exit {
+    Fine,
+    Failed,
+    Usage,
+    Conflict,
+    Unavailable,
+}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit { Exit::Fine => 0, Exit::Failed => 1, Exit::Usage => 2, Exit::Conflict => 4, Exit::Unavailable => 5 })
+        ExitCode::from(match exit {
+            Exit::Fine => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Conflict => 4,
+            Exit::Unavailable => 5,
+        })
     }
 }
 
 /// Why a command did not do it.
 #[derive(Debug)]
-pub struct Failed { pub exit: Exit, pub why: String }
+pub struct Failed {
+    pub exit: Exit,
+    pub why: String,
+}
 
 impl Failed {
     /// With an exit code and a sentence.
-    pub fn new(exit: Exit, why: impl Display) -> Self { Self { exit, why: why.to_string() } }
+    pub fn new(exit: Exit, why: impl Display) -> Self {
+        Self { exit, why: why.to_string() }
+    }
 }

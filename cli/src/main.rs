@@ -34,7 +34,8 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     let Arguments { command } = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("an operating system with threads");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("an operating system with threads");
     let outcome = match command {
         Command::Up(arguments) => runtime.block_on(up::run(arguments)),
         Command::Demo(arguments) => runtime.block_on(demo::run(arguments)),

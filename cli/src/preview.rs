@@ -38,7 +38,8 @@ pub struct Arguments {
 /// Prints the report.
 pub fn run(arguments: Arguments) -> Result<(), Failed> {
     let name = arguments.config.display();
-    let text = std::fs::read_to_string(&arguments.config).map_err(|e| Failed::new(Exit::Usage, format!("{name}: {e}")))?;
+    let text =
+        std::fs::read_to_string(&arguments.config).map_err(|e| Failed::new(Exit::Usage, format!("{name}: {e}")))?;
     let form: BotForm = serde_json::from_str(&text).map_err(|e| Failed::new(Exit::Usage, format!("{name}: {e}")))?;
     let settings = form.parse().map_err(|faults| {
         let list: Vec<_> = faults.iter().map(|f| format!("  {} ({}): {}", f.pointer, f.code, f.detail)).collect();
@@ -56,15 +57,48 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
 }
 
 fn print_table(report: &Preview, base: &str, quote: &str) {
-    println!("{:<12} {:>5} {:>5} {:>14} {:>16} {:>14} {:>8}", "order", "level", "side", format!("price {quote}"), format!("quantity {base}"), format!("value {quote}"), "below %");
+    println!(
+        "{:<12} {:>5} {:>5} {:>14} {:>16} {:>14} {:>8}",
+        "order",
+        "level",
+        "side",
+        format!("price {quote}"),
+        format!("quantity {base}"),
+        format!("value {quote}"),
+        "below %"
+    );
     for order in &report.orders {
         let side = format!("{:?}", order.side).to_lowercase();
         let deviation = order.deviation_pct.map_or_else(String::new, |d| d.to_string());
-        println!("{:<12} {:>5} {:>5} {:>14} {:>16} {:>14} {:>8}", order.role.to_string(), order.level, side, order.price.to_string(), order.quantity.to_string(), order.value.to_string(), deviation);
+        println!(
+            "{:<12} {:>5} {:>5} {:>14} {:>16} {:>14} {:>8}",
+            order.role.to_string(),
+            order.level,
+            side,
+            order.price.to_string(),
+            order.quantity.to_string(),
+            order.value.to_string(),
+            deviation
+        );
     }
     let price = |p: Option<Price>| p.map_or_else(|| "none".to_owned(), |p| p.to_string());
-    println!("\nfunds needed {} {quote}   take profit {}   stop loss {}   break-even {}   worst case loss {} {quote}",
-        report.funds.quote, price(report.take_profit), price(report.stop_loss), price(report.breakeven), report.worst_case_loss);
-    for warning in &report.warnings { println!("warning {}: {}", warning.code, warning.detail); }
-    for cadence in &report.cadence { println!("{:<14} {:<12} {}", cadence.what, if cadence.native { "at once" } else { "next tick" }, cadence.detail); }
+    println!(
+        "\nfunds needed {} {quote}   take profit {}   stop loss {}   break-even {}   worst case loss {} {quote}",
+        report.funds.quote,
+        price(report.take_profit),
+        price(report.stop_loss),
+        price(report.breakeven),
+        report.worst_case_loss
+    );
+    for warning in &report.warnings {
+        println!("warning {}: {}", warning.code, warning.detail);
+    }
+    for cadence in &report.cadence {
+        println!(
+            "{:<14} {:<12} {}",
+            cadence.what,
+            if cadence.native { "at once" } else { "next tick" },
+            cadence.detail
+        );
+    }
 }

@@ -12,7 +12,11 @@ pub fn progress(line: &str) {
 }
 /// Ends a progress line.
 pub fn progress_done() {
-    if std::io::stderr().is_terminal() { eprintln!(); }
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
 }
 /// Whether colour is wanted.
-pub fn coloured() -> bool { std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+pub fn coloured() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -38,16 +38,29 @@ pub async fn run(arguments: Arguments) -> Result<(), Failed> {
     let rules = arguments.filters.as_deref().map(rules_file::read).transpose()?.unwrap_or_default();
     start_logging(&arguments.data)?;
     let options = Options {
-        data_dir: Some(arguments.data.clone()), markets: arguments.markets, speed: arguments.speed, port: arguments.port, rules, extra: BTreeMap::new(),
+        data_dir: Some(arguments.data.clone()),
+        markets: arguments.markets,
+        speed: arguments.speed,
+        port: arguments.port,
+        rules,
+        extra: BTreeMap::new(),
     };
     let up = Up::start(options).await.map_err(refused)?;
     if arguments.json {
         println!("{}", serde_json::json!({ "event": "ready", "endpoints": up.endpoints() }));
     } else {
         let e = up.endpoints();
-        if let Some(port) = up.moved_from { println!("Port {port} is taken; the next free one is used."); }
-        println!("Shearpin is up (local mode, paper trading).\n  API       {}\n  Mailbox   {}\n  Exchange  {}\n  AWS       {}", e.api, e.mail, e.exchange, e.aws["dynamodb"]);
-        println!("  Data      {} (endpoints.json, log.json)\nStop with Ctrl-C; data survives.", arguments.data.display());
+        if let Some(port) = up.moved_from {
+            println!("Port {port} is taken; the next free one is used.");
+        }
+        println!(
+            "Shearpin is up (local mode, paper trading).\n  API       {}\n  Mailbox   {}\n  Exchange  {}\n  AWS       {}",
+            e.api, e.mail, e.exchange, e.aws["dynamodb"]
+        );
+        println!(
+            "  Data      {} (endpoints.json, log.json)\nStop with Ctrl-C; data survives.",
+            arguments.data.display()
+        );
     }
     let mut happenings = up.happenings();
     let started = tokio::time::Instant::now();
@@ -71,27 +84,47 @@ fn tell(happening: &Happening, json: bool, seconds: f64) {
     match happening {
         Happening::Minute { close, done } => {
             let at = account::WallTime::from_ms(close.ms());
-            if !json { show::progress(&format!("market {at}   {done} minutes   {:.0} per minute", *done as f64 / seconds.max(0.001) * 60.0)); }
+            if !json {
+                show::progress(&format!(
+                    "market {at}   {done} minutes   {:.0} per minute",
+                    *done as f64 / seconds.max(0.001) * 60.0
+                ));
+            }
         }
         Happening::MarketEnded { done } => {
-            if json { println!("{}", serde_json::json!({ "event": "market_ended", "minutes": done })); } else {
+            if json {
+                println!("{}", serde_json::json!({ "event": "market_ended", "minutes": done }));
+            } else {
                 show::progress_done();
-                println!("The candles are at their end after {done} minutes: trading is closed (BREAK), everything else goes on.");
+                println!(
+                    "The candles are at their end after {done} minutes: trading is closed (BREAK), everything else goes on."
+                );
             }
         }
         Happening::Trouble { what } => {
-            if json { println!("{}", serde_json::json!({ "event": "trouble", "what": what })); } else { show::progress_done(); eprintln!("Trouble, will be tried again: {what}"); }
+            if json {
+                println!("{}", serde_json::json!({ "event": "trouble", "what": what }));
+            } else {
+                show::progress_done();
+                eprintln!("Trouble, will be tried again: {what}");
+            }
         }
     }
 }
 
 /// Logs go to a file in the data folder: the terminal is for the owner.
 pub fn start_logging(data: &std::path::Path) -> Result<(), Failed> {
-    std::fs::create_dir_all(data).map_err(|e| Failed::new(Exit::Usage, format!("the data folder {} cannot be used: {e}", data.display())))?;
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(data.join("log.json"))
+    std::fs::create_dir_all(data)
+        .map_err(|e| Failed::new(Exit::Usage, format!("the data folder {} cannot be used: {e}", data.display())))?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(data.join("log.json"))
         .map_err(|e| Failed::new(Exit::Usage, format!("the log cannot be written: {e}")))?;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,aws=warn,hyper=warn"));
-    let _already = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::sync::Mutex::new(file)).try_init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,aws=warn,hyper=warn"));
+    let _already =
+        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::sync::Mutex::new(file)).try_init();
     Ok(())
 }
 
@@ -101,7 +134,11 @@ pub fn refused(refused: UpRefused) -> Failed {
         UpRefused::PortTaken { .. } => Exit::Conflict,
         UpRefused::Machine(MachineRefused::Folder(_) | MachineRefused::Tables(_)) => Exit::Conflict,
         UpRefused::File(_) | UpRefused::Markets(_) => Exit::Usage,
-        UpRefused::NoPort(_) | UpRefused::Machine(_) | UpRefused::NotListed { .. } | UpRefused::Transport(_) | UpRefused::Endpoints(_) => Exit::Failed,
+        UpRefused::NoPort(_)
+        | UpRefused::Machine(_)
+        | UpRefused::NotListed { .. }
+        | UpRefused::Transport(_)
+        | UpRefused::Endpoints(_) => Exit::Failed,
     };
     Failed::new(exit, refused)
 }

@@ -8,41 +8,82 @@ use sha2::{Digest, Sha256};
 use super::report::Stopped;
 
 /// One person at a browser.
-pub struct Browser { http: reqwest::Client, base: String, pub token: Option<String>, pub password: String, pub email: String, seed: Option<Vec<u8>> }
+pub struct Browser {
+    http: reqwest::Client,
+    base: String,
+    pub token: Option<String>,
+    pub password: String,
+    pub email: String,
+    seed: Option<Vec<u8>>,
+}
 
 /// An answer.
-pub struct Answered { pub status: StatusCode, pub body: Value }
+pub struct Answered {
+    pub status: StatusCode,
+    pub body: Value,
+}
 impl Answered {
     /// The body, or the end of the story.
     pub fn or_stop(self, what: &str) -> Result<Value, Stopped> {
-        if self.status.is_success() { Ok(self.body) } else { Err(Stopped(format!("{what}: {} {}", self.status, self.body))) }
+        if self.status.is_success() {
+            Ok(self.body)
+        } else {
+            Err(Stopped(format!("{what}: {} {}", self.status, self.body)))
+        }
     }
     /// The problem's code.
-    pub fn code(&self) -> &str { self.body["code"].as_str().unwrap_or("") }
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or("")
+    }
 }
 
 impl Browser {
     /// A person with an address and a password.
     pub fn new(up: &Up, email: &str, password: &str) -> Self {
-        Self { http: reqwest::Client::builder().no_proxy().build().unwrap_or_default(), base: up.endpoints().api.clone(), token: None, password: password.into(), email: email.into(), seed: None }
+        Self {
+            http: reqwest::Client::builder().no_proxy().build().unwrap_or_default(),
+            base: up.endpoints().api.clone(),
+            token: None,
+            password: password.into(),
+            email: email.into(),
+            seed: None,
+        }
     }
     /// Remembers the seed of the authenticator app.
-    pub fn keep_seed(&mut self, base32: &str) { self.seed = data_encoding::BASE32_NOPAD.decode(base32.as_bytes()).ok(); }
+    pub fn keep_seed(&mut self, base32: &str) {
+        self.seed = data_encoding::BASE32_NOPAD.decode(base32.as_bytes()).ok();
+    }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&str>, proof: Option<&str>) -> Result<Answered, Stopped> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+        proof: Option<&str>,
+    ) -> Result<Answered, Stopped> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(token) = &self.token { request = request.bearer_auth(token); }
-        if let Some(proof) = proof { request = request.header("x-step-up", proof); }
-        if let Some(body) = body { request = request.header("content-type", "application/json").body(body.to_owned()); }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(proof) = proof {
+            request = request.header("x-step-up", proof);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
         let response = request.send().await.map_err(|e| Stopped(format!("{path}: {e}")))?;
         let status = response.status();
         let text = response.text().await.map_err(|e| Stopped(format!("{path}: {e}")))?;
         Ok(Answered { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
     }
     /// `POST`.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Answered, Stopped> { self.send(Method::POST, path, Some(&body.to_string()), None).await }
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answered, Stopped> {
+        self.send(Method::POST, path, Some(&body.to_string()), None).await
+    }
     /// `GET`.
-    pub async fn get(&self, path: &str) -> Result<Answered, Stopped> { self.send(Method::GET, path, None, None).await }
+    pub async fn get(&self, path: &str) -> Result<Answered, Stopped> {
+        self.send(Method::GET, path, None, None).await
+    }
     /// `POST` with a proof that was made before.
     pub async fn post_with(&self, path: &str, body: &Value, proof: &str) -> Result<Answered, Stopped> {
         self.send(Method::POST, path, Some(&body.to_string()), Some(proof)).await
@@ -51,7 +92,9 @@ impl Browser {
     pub async fn step_up(&self, up: &Up, path: &str, body: &Value) -> Result<String, Stopped> {
         let digest = hex::encode(Sha256::digest(body.to_string().as_bytes()));
         let mut form = json!({ "method": "POST", "path": path, "body_sha256": digest, "password": self.password });
-        if self.seed.is_some() { form["totp"] = json!(self.code(up)?); }
+        if self.seed.is_some() {
+            form["totp"] = json!(self.code(up)?);
+        }
         let given = self.post("/v1/step-up", &form).await?.or_stop("step-up")?;
         given["proof"].as_str().map(str::to_owned).ok_or_else(|| Stopped("no proof in the answer".into()))
     }
@@ -64,7 +107,9 @@ impl Browser {
     pub fn code(&self, up: &Up) -> Result<String, Stopped> {
         up.clock().advance(30).map_err(|e| Stopped(e.to_string()))?;
         let seed = self.seed.as_ref().ok_or_else(|| Stopped("no authenticator".into()))?;
-        let totp = totp_rs::Builder::new().with_secret(totp_rs::Secret::new(seed.clone().into_boxed_slice())).build_noncompliant();
+        let totp = totp_rs::Builder::new()
+            .with_secret(totp_rs::Secret::new(seed.clone().into_boxed_slice()))
+            .build_noncompliant();
         let seconds = u64::try_from(up.machine().now().seconds()).unwrap_or(0);
         Ok(totp.generate(seconds).to_string())
     }
@@ -72,9 +117,20 @@ impl Browser {
     pub async fn token_from_mail(&self, up: &Up, link: &str) -> Result<String, Stopped> {
         for _ in 0..100 {
             let request = self.http.get(&up.endpoints().mail).header("accept", "application/json");
-            let mails: Value = request.send().await.map_err(|e| Stopped(e.to_string()))?.json().await.map_err(|e| Stopped(e.to_string()))?;
-            let found = mails.as_array().into_iter().flatten().filter(|m| m["to"].as_str() == Some(&self.email))
-                .filter_map(|m| m["text"].as_str()).find_map(|text| text.split(link).nth(1));
+            let mails: Value = request
+                .send()
+                .await
+                .map_err(|e| Stopped(e.to_string()))?
+                .json()
+                .await
+                .map_err(|e| Stopped(e.to_string()))?;
+            let found = mails
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|m| m["to"].as_str() == Some(&self.email))
+                .filter_map(|m| m["text"].as_str())
+                .find_map(|text| text.split(link).nth(1));
             if let Some(rest) = found {
                 return Ok(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect());
             }
@@ -95,7 +151,10 @@ impl Browser {
         // Past the second that follows a try.
         up.clock().advance(2).map_err(|e| Stopped(e.to_string()))?;
         self.token = None;
-        let mut given = self.post("/v1/login", &json!({ "email": self.email, "password": self.password })).await?.or_stop("sign-in")?;
+        let mut given = self
+            .post("/v1/login", &json!({ "email": self.email, "password": self.password }))
+            .await?
+            .or_stop("sign-in")?;
         if let Some(challenge) = given["challenge"]["id"].as_str() {
             let form = json!({ "challenge": challenge, "totp": self.code(up)? });
             given = self.post("/v1/login/second-factor", &form).await?.or_stop("second factor")?;
@@ -115,7 +174,11 @@ impl Browser {
     pub async fn starts_a_bot(&self, connection: &str, pair: &str) -> Result<String, Stopped> {
         let form = dca(connection, pair);
         let made = self.post("/v1/bots", &form).await?.or_stop("creating the bot")?;
-        let id = made["bot"]["id"].as_str().or_else(|| made["id"].as_str()).ok_or_else(|| Stopped(format!("no bot id in {made}")))?.to_owned();
+        let id = made["bot"]["id"]
+            .as_str()
+            .or_else(|| made["id"].as_str())
+            .ok_or_else(|| Stopped(format!("no bot id in {made}")))?
+            .to_owned();
         self.post(&format!("/v1/bots/{id}/start"), &json!({})).await?.or_stop("starting the bot")?;
         Ok(id)
     }

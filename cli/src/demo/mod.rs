@@ -36,16 +36,27 @@ pub struct Arguments {
 /// Tells the stories; fails when a promise did not hold.
 pub async fn run(arguments: Arguments) -> Result<(), Failed> {
     if arguments.markets.contains(&Choice::LiveBinance) {
-        return Err(Failed::new(Exit::Usage, "the demo moves the clock, which a live market does not allow: use sim or file:"));
+        return Err(Failed::new(
+            Exit::Usage,
+            "the demo moves the clock, which a live market does not allow: use sim or file:",
+        ));
     }
     let temporary = tempfile::tempdir().map_err(|e| Failed::new(Exit::Failed, e))?;
     let data = arguments.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     if data.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Failed::new(Exit::Conflict, format!("{} is not empty: the demo starts from nothing", data.display())));
+        return Err(Failed::new(
+            Exit::Conflict,
+            format!("{} is not empty: the demo starts from nothing", data.display()),
+        ));
     }
     start_logging(&data)?;
     let options = Options {
-        data_dir: Some(data), markets: arguments.markets, speed: arguments.speed, port: None, rules: BTreeMap::new(), extra: BTreeMap::new(),
+        data_dir: Some(data),
+        markets: arguments.markets,
+        speed: arguments.speed,
+        port: None,
+        rules: BTreeMap::new(),
+        extra: BTreeMap::new(),
     };
     let up = Up::start(options).await.map_err(refused)?;
     let mut report = Report::new(arguments.json);

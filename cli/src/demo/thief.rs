@@ -23,27 +23,53 @@ pub async fn tell(up: &Up, report: &mut Report) -> Result<(), Stopped> {
     let mut thief = Browser::new(up, "victim@example.org", "nobody expects the third umbrella");
     thief.post("/v1/password-reset", &json!({ "email": thief.email })).await?.or_stop("the thief asks for a reset")?;
     let token = thief.token_from_mail(up, "reset?token=").await?;
-    let done = thief.post("/v1/password-reset/complete", &json!({ "token": token, "password": thief.password })).await?.or_stop("the thief's reset")?;
+    let done = thief
+        .post("/v1/password-reset/complete", &json!({ "token": token, "password": thief.password }))
+        .await?
+        .or_stop("the thief's reset")?;
     let fence = up.machine().now();
-    report.step(&format!("the thief reset the password with the mailed link; {} connection was removed in the same transaction", done["connections_removed"]));
+    report.step(&format!(
+        "the thief reset the password with the mailed link; {} connection was removed in the same transaction",
+        done["connections_removed"]
+    ));
     thief.signs_in(up).await?;
     report.step("the thief signed in");
     let connections = thief.get("/v1/connections").await?.or_stop("the connections")?.to_string().to_lowercase();
-    report.promise(!connections.contains("\"live\""), "the thief finds no live key", "GET /v1/connections shows revoked ones alone (G1)");
+    report.promise(
+        !connections.contains("\"live\""),
+        "the thief finds no live key",
+        "GET /v1/connections shows revoked ones alone (G1)",
+    );
     let start = thief.post(&format!("/v1/bots/{bot}/start"), &json!({})).await?;
-    report.promise(!start.status.is_success(), "the thief cannot start the victim's bot", &format!("answers {} {}", start.status, start.code()));
+    report.promise(
+        !start.status.is_success(),
+        "the thief cannot start the victim's bot",
+        &format!("answers {} {}", start.status, start.code()),
+    );
     let made = thief.post("/v1/bots", &super::browser::dca(&connection, &pair)).await?;
     let started = match made.body["bot"]["id"].as_str().or_else(|| made.body["id"].as_str()) {
         Some(id) => thief.post(&format!("/v1/bots/{id}/start"), &json!({})).await?.status.is_success(),
         None => false,
     };
-    report.promise(!started, "the thief cannot start a bot of his own on the victim's connection", &format!("POST /v1/bots answers {} {}", made.status, made.code()));
+    report.promise(
+        !started,
+        "the thief cannot start a bot of his own on the victim's connection",
+        &format!("POST /v1/bots answers {} {}", made.status, made.code()),
+    );
     // Ten more seconds of wall clock and as much market as passes meanwhile.
     up.clock().advance(10).map_err(|e| Stopped(e.to_string()))?;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let after = accepted_after(up, fence.plus_ms(4_000)).await?;
-    report.promise(after == 0, "not one order was accepted after the fence plus 4 s", "the paper exchange's own log (G1, G2)");
+    report.promise(
+        after == 0,
+        "not one order was accepted after the fence plus 4 s",
+        "the paper exchange's own log (G1, G2)",
+    );
     let notice = victim.token_from_mail(up, "not-me?token=").await;
-    report.promise(notice.is_ok(), "the victim was told, with a link that holds the account", "the mailbox holds the notice (PR-13)");
+    report.promise(
+        notice.is_ok(),
+        "the victim was told, with a link that holds the account",
+        "the mailbox holds the notice (PR-13)",
+    );
     Ok(())
 }

@@ -12,7 +12,12 @@ use host::{Clock, Monotonic, SystemClock};
 
 /// The wall clock of all local functions and services together.
 #[derive(Debug)]
-pub struct LocalClock { system: SystemClock, offset_ms: AtomicI64, file: Option<PathBuf>, moving: Mutex<()> }
+pub struct LocalClock {
+    system: SystemClock,
+    offset_ms: AtomicI64,
+    file: Option<PathBuf>,
+    moving: Mutex<()>,
+}
 
 /// Why the clock was not moved.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +34,15 @@ impl LocalClock {
     /// Reads the stored offset; in memory it starts at zero.
     pub fn open(folder: Option<&Path>) -> Self {
         let file = folder.map(|f| f.join("clock-offset-ms"));
-        let offset = file.as_ref().and_then(|f| fs::read_to_string(f).ok()).and_then(|t| t.trim().parse().ok()).unwrap_or(0);
+        let offset =
+            file.as_ref().and_then(|f| fs::read_to_string(f).ok()).and_then(|t| t.trim().parse().ok()).unwrap_or(0);
         Self { system: SystemClock::new(), offset_ms: AtomicI64::new(offset), file, moving: Mutex::new(()) }
     }
     /// Moves the clock forward, stored before it takes effect.
     pub fn advance(&self, seconds: i64) -> Result<WallTime, ClockRefused> {
-        if !(1..=31_536_000).contains(&seconds) { return Err(ClockRefused::NotForward); }
+        if !(1..=31_536_000).contains(&seconds) {
+            return Err(ClockRefused::NotForward);
+        }
         let _one_at_a_time = self.moving.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let offset = self.offset_ms.load(Ordering::SeqCst).saturating_add(seconds.saturating_mul(1000));
         if let Some(file) = &self.file {
@@ -46,21 +54,29 @@ impl LocalClock {
         Ok(self.now())
     }
     /// Seconds ahead of the system's clock.
-    pub fn offset_s(&self) -> i64 { self.offset_ms.load(Ordering::SeqCst) / 1000 }
+    pub fn offset_s(&self) -> i64 {
+        self.offset_ms.load(Ordering::SeqCst) / 1000
+    }
 }
 
 #[async_trait]
 impl Clock for LocalClock {
-    fn now(&self) -> WallTime { self.system.now().plus_ms(self.offset_ms.load(Ordering::SeqCst)) }
+    fn now(&self) -> WallTime {
+        self.system.now().plus_ms(self.offset_ms.load(Ordering::SeqCst))
+    }
     fn monotonic(&self) -> Monotonic {
         // Moves with the wall clock: an advance is time that passed for all, not a frozen machine.
         let ahead = u64::try_from(self.offset_ms.load(Ordering::SeqCst)).unwrap_or(0);
         Monotonic::from_ms(self.system.monotonic().ms_since(Monotonic::from_ms(0)).saturating_add(ahead))
     }
-    async fn wait(&self, time: Duration) { self.system.wait(time).await }
+    async fn wait(&self, time: Duration) {
+        self.system.wait(time).await
+    }
 }
 impl emulators::WallClock for LocalClock {
-    fn now_ms(&self) -> i64 { self.now().ms() }
+    fn now_ms(&self) -> i64 {
+        self.now().ms()
+    }
 }
 
 #[cfg(test)]

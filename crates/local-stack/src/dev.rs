@@ -28,18 +28,34 @@ pub(crate) struct Dev {
 }
 
 #[derive(Serialize)]
-struct MailShown { id: String, to: String, subject: String, text: Option<String>, html: Option<String>, sent_at: String }
+struct MailShown {
+    id: String,
+    to: String,
+    subject: String,
+    text: Option<String>,
+    html: Option<String>,
+    sent_at: String,
+}
 #[derive(Serialize)]
-struct ClockShown { wall: String, market: Option<String>, offset_s: i64 }
+struct ClockShown {
+    wall: String,
+    market: Option<String>,
+    offset_s: i64,
+}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Advance { advance_s: i64 }
+struct Advance {
+    advance_s: i64,
+}
 
 /// The routes under `/dev/`.
 #[expect(clippy::disallowed_methods, reason = "these routes exist in local mode only and have no policy to declare")]
 pub(crate) fn routes(dev: Dev) -> Router {
-    Router::new().route("/dev/mail", get(list_mail)).route("/dev/clock", get(show_clock).post(advance_clock))
-        .route("/", get(front_page)).with_state(dev)
+    Router::new()
+        .route("/dev/mail", get(list_mail))
+        .route("/dev/clock", get(show_clock).post(advance_clock))
+        .route("/", get(front_page))
+        .with_state(dev)
 }
 
 async fn list_mail(State(dev): State<Dev>, headers: HeaderMap) -> Response {
@@ -47,27 +63,45 @@ async fn list_mail(State(dev): State<Dev>, headers: HeaderMap) -> Response {
         Ok(mails) => mails,
         Err(error) => return Problem::unavailable().logged(error).into_response(),
     };
-    let mails: Vec<_> = mails.into_iter().rev().map(|m| MailShown {
-        id: m.id, to: m.to.join(", "), subject: m.subject, text: m.text, html: m.html, sent_at: WallTime::from_ms(m.sent_at_ms).to_string(),
-    }).collect();
-    let wants_json = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("application/json"));
+    let mails: Vec<_> = mails
+        .into_iter()
+        .rev()
+        .map(|m| MailShown {
+            id: m.id,
+            to: m.to.join(", "),
+            subject: m.subject,
+            text: m.text,
+            html: m.html,
+            sent_at: WallTime::from_ms(m.sent_at_ms).to_string(),
+        })
+        .collect();
+    let wants_json =
+        headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("application/json"));
     if wants_json { Json(mails).into_response() } else { Html(mail_page(&mails, &banner(&dev))).into_response() }
 }
 
-async fn show_clock(State(dev): State<Dev>) -> Json<ClockShown> { Json(clock_shown(&dev)) }
+async fn show_clock(State(dev): State<Dev>) -> Json<ClockShown> {
+    Json(clock_shown(&dev))
+}
 
 async fn advance_clock(State(dev): State<Dev>, body: axum::body::Bytes) -> Response {
-    if dev.live { return Problem::local_only().because("On a live market the clock cannot be moved.").into_response(); }
+    if dev.live {
+        return Problem::local_only().because("On a live market the clock cannot be moved.").into_response();
+    }
     let Ok(Advance { advance_s }) = serde_json::from_slice(&body) else {
         return Problem::malformed_body().because("Send {\"advance_s\": seconds}.").into_response();
     };
     match dev.clock.advance(advance_s) {
         Ok(_) => {
             // What the passed time makes due is due now.
-            if let Err(error) = dev.machine.sweep().await { tracing::warn!(%error, "the sweep after moving the clock failed"); }
+            if let Err(error) = dev.machine.sweep().await {
+                tracing::warn!(%error, "the sweep after moving the clock failed");
+            }
             Json(clock_shown(&dev)).into_response()
         }
-        Err(refused @ ClockRefused::NotForward) => Problem::invalid_fields().because(refused.to_string()).into_response(),
+        Err(refused @ ClockRefused::NotForward) => {
+            Problem::invalid_fields().because(refused.to_string()).into_response()
+        }
         Err(refused @ ClockRefused::NotStored(_)) => Problem::unavailable().logged(refused).into_response(),
     }
 }
@@ -75,7 +109,9 @@ async fn advance_clock(State(dev): State<Dev>, body: axum::body::Bytes) -> Respo
 fn clock_shown(dev: &Dev) -> ClockShown {
     let market = *dev.market.borrow();
     ClockShown {
-        wall: dev.machine.now().to_string(), market: market.map(|m| WallTime::from_ms(m.ms()).to_string()), offset_s: dev.clock.offset_s(),
+        wall: dev.machine.now().to_string(),
+        market: market.map(|m| WallTime::from_ms(m.ms()).to_string()),
+        offset_s: dev.clock.offset_s(),
     }
 }
 
@@ -90,19 +126,32 @@ fn banner(dev: &Dev) -> String {
 async fn front_page(State(dev): State<Dev>) -> Response {
     let page = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Shearpin</title><h1>Shearpin</h1>{}<p>The HTTP API is under \
-         <code>/v1</code>. <a href=\"/dev/mail\">Mailbox</a> · <a href=\"/dev/clock\">Clock</a></p></html>", banner(&dev)
+         <code>/v1</code>. <a href=\"/dev/mail\">Mailbox</a> · <a href=\"/dev/clock\">Clock</a></p></html>",
+        banner(&dev)
     );
     (StatusCode::OK, Html(page)).into_response()
 }
 
 fn mail_page(mails: &[MailShown], banner: &str) -> String {
-    let items: String = mails.iter().map(|m| format!(
-        "<article><h2>{}</h2><p>To {} at {}</p><pre>{}</pre></article>",
-        escaped(&m.subject), escaped(&m.to), escaped(&m.sent_at), escaped(m.text.as_deref().unwrap_or(""))
-    )).collect();
+    let items: String = mails
+        .iter()
+        .map(|m| {
+            format!(
+                "<article><h2>{}</h2><p>To {} at {}</p><pre>{}</pre></article>",
+                escaped(&m.subject),
+                escaped(&m.to),
+                escaped(&m.sent_at),
+                escaped(m.text.as_deref().unwrap_or(""))
+            )
+        })
+        .collect();
     let empty = if mails.is_empty() { "<p>No mail yet.</p>" } else { "" };
-    format!("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Mailbox</title><h1>Mailbox</h1>{banner}{empty}{items}</html>")
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Mailbox</title><h1>Mailbox</h1>{banner}{empty}{items}</html>"
+    )
 }
 
 /// Text as HTML text.
-fn escaped(text: &str) -> String { text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;") }
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -11,27 +11,42 @@ use crate::market::Source;
 
 /// One market minute: the candles that open at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Minute { pub open: MarketTime, pub close: MarketTime, pub candles: Vec<(Pair, Candle)> }
+pub struct Minute {
+    pub open: MarketTime,
+    pub close: MarketTime,
+    pub candles: Vec<(Pair, Candle)>,
+}
 
 /// The candles of all pairs, minute by minute.
-pub struct Feed { sources: Vec<(Box<dyn Source>, Option<Candle>)> }
+pub struct Feed {
+    sources: Vec<(Box<dyn Source>, Option<Candle>)>,
+}
 
 impl fmt::Debug for Feed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.debug_list().entries(self.pairs()).finish() }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.pairs()).finish()
+    }
 }
 
 impl Feed {
     /// Starts after the minute that was done last.
     pub fn new(sources: Vec<Box<dyn Source>>, done: Option<MarketTime>) -> Self {
-        let sources = sources.into_iter().map(|mut source| {
-            if let Some(done) = done { source.skip_to(done.ms() + 1); }
-            let first = source.next_candle();
-            (source, first)
-        }).collect();
+        let sources = sources
+            .into_iter()
+            .map(|mut source| {
+                if let Some(done) = done {
+                    source.skip_to(done.ms() + 1);
+                }
+                let first = source.next_candle();
+                (source, first)
+            })
+            .collect();
         Self { sources }
     }
     /// The pairs.
-    pub fn pairs(&self) -> Vec<Pair> { self.sources.iter().map(|(source, _)| source.pair().clone()).collect() }
+    pub fn pairs(&self) -> Vec<Pair> {
+        self.sources.iter().map(|(source, _)| source.pair().clone()).collect()
+    }
     /// The next minute: the earliest open time of all, with every candle that opens then.
     pub fn next_minute(&mut self) -> Option<Minute> {
         let open = self.sources.iter().filter_map(|(_, next)| next.map(|c| c.open_time)).min()?;
@@ -49,17 +64,26 @@ impl Feed {
 
 /// Remembers the last minute that was wholly done, also over `kill -9`.
 #[derive(Debug)]
-pub struct Done { file: Option<PathBuf>, last: Option<MarketTime> }
+pub struct Done {
+    file: Option<PathBuf>,
+    last: Option<MarketTime>,
+}
 
 impl Done {
     /// Reads what was remembered in the data folder; in memory nothing is.
     pub fn open(folder: Option<&Path>) -> Self {
         let file = folder.map(|f| f.join("market-done-ms"));
-        let last = file.as_ref().and_then(|f| fs::read_to_string(f).ok()).and_then(|t| t.trim().parse().ok()).map(MarketTime::from_ms);
+        let last = file
+            .as_ref()
+            .and_then(|f| fs::read_to_string(f).ok())
+            .and_then(|t| t.trim().parse().ok())
+            .map(MarketTime::from_ms);
         Self { file, last }
     }
     /// The open time of the last minute done.
-    pub const fn last(&self) -> Option<MarketTime> { self.last }
+    pub const fn last(&self) -> Option<MarketTime> {
+        self.last
+    }
     /// Remembers a minute; written and synced before it counts.
     pub fn record(&mut self, open: MarketTime) -> std::io::Result<()> {
         if let Some(file) = &self.file {

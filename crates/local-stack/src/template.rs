@@ -130,10 +130,13 @@ pub fn keys(text: &str) -> Result<Vec<Key>, Misread> {
     let resources = map(&root, "Resources")?;
     let mut found = Vec::new();
     for (logical, resource) in resources {
-        if kind(resource) != "AWS::KMS::Key" { continue; }
+        if kind(resource) != "AWS::KMS::Key" {
+            continue;
+        }
         let alias = resources.iter().find_map(|(_, other)| {
             let target = other.get("Properties")?.get("TargetKeyId")?;
-            (kind(other) == "AWS::KMS::Alias" && reference(target) == Some(text_of(logical))).then(|| other["Properties"]["AliasName"].as_str().unwrap_or_default())
+            (kind(other) == "AWS::KMS::Alias" && reference(target) == Some(text_of(logical)))
+                .then(|| other["Properties"]["AliasName"].as_str().unwrap_or_default())
         });
         let Some(alias) = alias else { return misread(format!("the key {} has no alias", text_of(logical))) };
         let mac = resource["Properties"]["KeySpec"].as_str() == Some("HMAC_256");
@@ -148,7 +151,8 @@ impl Template {
         let root = parse(text)?;
         let resolver = Resolver { root: &root, local };
         let resources = map(&root, "Resources")?;
-        let mut template = Self { tables: Vec::new(), queues: Vec::new(), functions: BTreeMap::new(), boundary: Vec::new() };
+        let mut template =
+            Self { tables: Vec::new(), queues: Vec::new(), functions: BTreeMap::new(), boundary: Vec::new() };
         for (logical, resource) in resources {
             let (logical, properties) = (text_of(logical), &resource["Properties"]);
             match kind(resource) {
@@ -177,22 +181,49 @@ fn parse(text: &str) -> Result<Value, Misread> {
 fn map<'a>(value: &'a Value, name: &str) -> Result<&'a yaml_serde::Mapping, Misread> {
     value.get(name).and_then(Value::as_mapping).ok_or_else(|| Misread { what: format!("{name} is missing") })
 }
-fn text_of(value: &Value) -> &str { value.as_str().unwrap_or_default() }
-fn kind(resource: &Value) -> &str { resource["Type"].as_str().unwrap_or_default() }
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+fn kind(resource: &Value) -> &str {
+    resource["Type"].as_str().unwrap_or_default()
+}
 fn list(value: &Value) -> Vec<&Value> {
-    match value { Value::Sequence(items) => items.iter().collect(), Value::Null => Vec::new(), one => vec![one] }
+    match value {
+        Value::Sequence(items) => items.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    }
 }
 fn reference(value: &Value) -> Option<&str> {
-    match value { Value::Tagged(tagged) if tagged.tag == "!Ref" => tagged.value.as_str(), _ => None }
+    match value {
+        Value::Tagged(tagged) if tagged.tag == "!Ref" => tagged.value.as_str(),
+        _ => None,
+    }
 }
 
 fn table(logical: &str, properties: &Value) -> Result<TableSpec, Misread> {
-    let kind_of = |name: &str| list(&properties["AttributeDefinitions"]).into_iter()
-        .find(|a| a["AttributeName"].as_str() == Some(name)).map_or(KeyKind::Text, |a| match a["AttributeType"].as_str() { Some("N") => KeyKind::Number, Some("B") => KeyKind::Bytes, _ => KeyKind::Text });
+    let kind_of = |name: &str| {
+        list(&properties["AttributeDefinitions"])
+            .into_iter()
+            .find(|a| a["AttributeName"].as_str() == Some(name))
+            .map_or(KeyKind::Text, |a| match a["AttributeType"].as_str() {
+                Some("N") => KeyKind::Number,
+                Some("B") => KeyKind::Bytes,
+                _ => KeyKind::Text,
+            })
+    };
     let keys = |schema: &Value| -> Result<(KeySpec, Option<KeySpec>), Misread> {
-        let part = |wanted: &str| list(schema).into_iter().find(|k| k["KeyType"].as_str() == Some(wanted))
-            .and_then(|k| k["AttributeName"].as_str()).map(|name| KeySpec { name: name.to_owned(), kind: kind_of(name) });
-        match part("HASH") { Some(hash) => Ok((hash, part("RANGE"))), None => misread(format!("{logical} has no partition key")) }
+        let part = |wanted: &str| {
+            list(schema)
+                .into_iter()
+                .find(|k| k["KeyType"].as_str() == Some(wanted))
+                .and_then(|k| k["AttributeName"].as_str())
+                .map(|name| KeySpec { name: name.to_owned(), kind: kind_of(name) })
+        };
+        match part("HASH") {
+            Some(hash) => Ok((hash, part("RANGE"))),
+            None => misread(format!("{logical} has no partition key")),
+        }
     };
     let (partition, sort) = keys(&properties["KeySchema"])?;
     let mut indexes = Vec::new();
@@ -202,13 +233,18 @@ fn table(logical: &str, properties: &Value) -> Result<TableSpec, Misread> {
         let attributes = match projection["ProjectionType"].as_str() {
             Some("ALL") => None,
             Some("KEYS_ONLY") => Some(Vec::new()),
-            Some("INCLUDE") => Some(list(&projection["NonKeyAttributes"]).into_iter().map(|v| text_of(v).to_owned()).collect()),
+            Some("INCLUDE") => {
+                Some(list(&projection["NonKeyAttributes"]).into_iter().map(|v| text_of(v).to_owned()).collect())
+            }
             _ => return misread(format!("{logical} has an index without a projection")),
         };
         indexes.push(IndexSpec { name: text_of(&index["IndexName"]).to_owned(), partition, sort, attributes });
     }
     Ok(TableSpec {
-        name: table_name(logical), partition, sort, indexes,
+        name: table_name(logical),
+        partition,
+        sort,
+        indexes,
         stream: match properties["StreamSpecification"]["StreamViewType"].as_str() {
             None => None,
             Some("NEW_IMAGE") => Some(StreamView::New),
@@ -220,7 +256,10 @@ fn table(logical: &str, properties: &Value) -> Result<TableSpec, Misread> {
     })
 }
 
-struct Resolver<'a> { root: &'a Value, local: &'a Local }
+struct Resolver<'a> {
+    root: &'a Value,
+    local: &'a Local,
+}
 
 impl Resolver<'_> {
     fn text(&self, value: &Value) -> Result<String, Misread> {
@@ -237,7 +276,9 @@ impl Resolver<'_> {
             other => misread(format!("expected a text, found {other:?}")),
         }
     }
-    fn resource_kind(&self, name: &str) -> &str { self.root["Resources"].get(name).map_or("", kind) }
+    fn resource_kind(&self, name: &str) -> &str {
+        self.root["Resources"].get(name).map_or("", kind)
+    }
     fn reference(&self, name: &str) -> Result<String, Misread> {
         match name {
             "AWS::Region" => return Ok(REGION.into()),
@@ -247,12 +288,20 @@ impl Resolver<'_> {
             "AWS::URLSuffix" => return Ok("localhost".into()),
             _ => {}
         }
-        if let Some(value) = self.local.parameters.get(name) { return Ok(value.clone()); }
-        if let Some(parameter) = self.root["Parameters"].get(name) { return self.text(&parameter["Default"]); }
+        if let Some(value) = self.local.parameters.get(name) {
+            return Ok(value.clone());
+        }
+        if let Some(parameter) = self.root["Parameters"].get(name) {
+            return self.text(&parameter["Default"]);
+        }
         match self.resource_kind(name) {
             "AWS::DynamoDB::Table" => Ok(table_name(name)),
             "AWS::SQS::Queue" => Ok(format!("{}/{}", self.local.queue_base, self.queue_name(name)?)),
-            "AWS::KMS::Key" | "AWS::Serverless::HttpApi" | "AWS::IAM::ManagedPolicy" | "AWS::Logs::LogGroup" | "AWS::SES::ConfigurationSet"
+            "AWS::KMS::Key"
+            | "AWS::Serverless::HttpApi"
+            | "AWS::IAM::ManagedPolicy"
+            | "AWS::Logs::LogGroup"
+            | "AWS::SES::ConfigurationSet"
             | "AWS::SES::EmailIdentity" => Ok(name.to_owned()),
             other => misread(format!("!Ref {name} ({other}) is not understood")),
         }
@@ -261,24 +310,37 @@ impl Resolver<'_> {
         let Some((name, attribute)) = path.split_once('.') else { return misread(format!("!GetAtt {path}")) };
         match (self.resource_kind(name), attribute) {
             ("AWS::DynamoDB::Table", "Arn") => Ok(arn("dynamodb", &format!("table/{}", table_name(name)))),
-            ("AWS::DynamoDB::Table", "StreamArn") => Ok(arn("dynamodb", &format!("table/{}/stream/local", table_name(name)))),
+            ("AWS::DynamoDB::Table", "StreamArn") => {
+                Ok(arn("dynamodb", &format!("table/{}/stream/local", table_name(name))))
+            }
             ("AWS::SQS::Queue", "Arn") => Ok(arn("sqs", &self.queue_name(name)?)),
-            ("AWS::KMS::Key", "Arn") => Ok(self.local.key_arns.get(name).cloned().unwrap_or_else(|| arn("kms", &format!("key/{name}")))),
+            ("AWS::KMS::Key", "Arn") => {
+                Ok(self.local.key_arns.get(name).cloned().unwrap_or_else(|| arn("kms", &format!("key/{name}"))))
+            }
             (kind, _) => misread(format!("!GetAtt {path} ({kind}) is not understood")),
         }
     }
-    fn queue_name(&self, logical: &str) -> Result<String, Misread> { self.text(&self.root["Resources"][logical]["Properties"]["QueueName"]) }
+    fn queue_name(&self, logical: &str) -> Result<String, Misread> {
+        self.text(&self.root["Resources"][logical]["Properties"]["QueueName"])
+    }
     fn substitute(&self, pattern: &str) -> Result<String, Misread> {
         // The address of an API is the local one, whatever the shape of its cloud address.
         for (api, url) in &self.local.api_urls {
-            if pattern.starts_with(&format!("https://${{{api}}}.")) { return Ok(url.clone()); }
+            if pattern.starts_with(&format!("https://${{{api}}}.")) {
+                return Ok(url.clone());
+            }
         }
         let mut text = String::new();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
             text.push_str(before);
             let Some((name, after)) = after.split_once('}') else { return misread(format!("!Sub {pattern}")) };
-            let value = if self.root["Parameters"].get(name).is_none() && name.contains('.') && !name.starts_with("AWS::") { self.attribute(name)? } else { self.reference(name)? };
+            let value =
+                if self.root["Parameters"].get(name).is_none() && name.contains('.') && !name.starts_with("AWS::") {
+                    self.attribute(name)?
+                } else {
+                    self.reference(name)?
+                };
             text.push_str(&value);
             rest = after;
         }
@@ -303,17 +365,23 @@ impl Resolver<'_> {
         let name = self.text(&resource["Metadata"]["BuildProperties"]["Binary"])?;
         let mut environment = BTreeMap::new();
         if let Some(variables) = properties["Environment"]["Variables"].as_mapping() {
-            for (variable, value) in variables { environment.insert(text_of(variable).to_owned(), self.text(value)?); }
+            for (variable, value) in variables {
+                environment.insert(text_of(variable).to_owned(), self.text(value)?);
+            }
         }
         let mut statements = Vec::new();
-        for policy in list(&properties["Policies"]) { statements.extend(self.statements(policy)?); }
+        for policy in list(&properties["Policies"]) {
+            statements.extend(self.statements(policy)?);
+        }
         let (mut routes, mut schedules, mut streams) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(events) = properties["Events"].as_mapping() {
             for (_, event) in events {
                 let of = &event["Properties"];
                 match kind(event) {
                     "HttpApi" => routes.push((
-                        reference(&of["ApiId"]).unwrap_or_default().to_owned(), self.text(&of["Method"])?.to_uppercase(), self.text(&of["Path"])?,
+                        reference(&of["ApiId"]).unwrap_or_default().to_owned(),
+                        self.text(&of["Method"])?.to_uppercase(),
+                        self.text(&of["Path"])?,
                     )),
                     "DynamoDB" => streams.push(self.stream(of)?),
                     "ScheduleV2" => schedules.push(self.text(&of["Input"])?),
@@ -321,41 +389,58 @@ impl Resolver<'_> {
                 }
             }
         }
-        let timeout_s = properties["Timeout"].as_u64().or_else(|| self.root["Globals"]["Function"]["Timeout"].as_u64()).unwrap_or(10);
+        let timeout_s = properties["Timeout"]
+            .as_u64()
+            .or_else(|| self.root["Globals"]["Function"]["Timeout"].as_u64())
+            .unwrap_or(10);
         Ok(Function { name, environment, statements, routes, streams, schedules, timeout_s })
     }
     fn stream(&self, of: &Value) -> Result<StreamEvent, Misread> {
         let arn = self.text(&of["Stream"])?;
-        let filters = list(&of["FilterCriteria"]["Filters"]).into_iter().map(|filter| {
-            serde_json::from_str(filter["Pattern"].as_str().unwrap_or_default()).map_err(|e| Misread { what: format!("a stream filter: {e}") })
-        }).collect::<Result<_, _>>()?;
+        let filters = list(&of["FilterCriteria"]["Filters"])
+            .into_iter()
+            .map(|filter| {
+                serde_json::from_str(filter["Pattern"].as_str().unwrap_or_default())
+                    .map_err(|e| Misread { what: format!("a stream filter: {e}") })
+            })
+            .collect::<Result<_, _>>()?;
         let number = |name: &str, default: u64| of[name].as_u64().unwrap_or(default);
         Ok(StreamEvent {
-            table: arn.split('/').nth(1).unwrap_or_default().to_owned(), batch: usize::try_from(number("BatchSize", 10)).unwrap_or(10),
+            table: arn.split('/').nth(1).unwrap_or_default().to_owned(),
+            batch: usize::try_from(number("BatchSize", 10)).unwrap_or(10),
             age_s_max: i64::try_from(number("MaximumRecordAgeInSeconds", 86_400)).unwrap_or(86_400),
-            retries_max: u32::try_from(number("MaximumRetryAttempts", 10)).unwrap_or(10), filters,
+            retries_max: u32::try_from(number("MaximumRetryAttempts", 10)).unwrap_or(10),
+            filters,
         })
     }
     fn statements(&self, document: &Value) -> Result<Vec<Statement>, Misread> {
-        list(&document["Statement"]).into_iter().map(|statement| {
-            let texts = |value: &Value| list(value).into_iter().map(|v| self.text(v)).collect::<Result<Vec<_>, _>>();
-            let mut conditions = Vec::new();
-            if let Some(operators) = statement["Condition"].as_mapping() {
-                for (operator, keys) in operators {
-                    for (key, values) in keys.as_mapping().into_iter().flatten() {
-                        conditions.push((text_of(operator).to_owned(), text_of(key).to_owned(), texts(values)?));
+        list(&document["Statement"])
+            .into_iter()
+            .map(|statement| {
+                let texts =
+                    |value: &Value| list(value).into_iter().map(|v| self.text(v)).collect::<Result<Vec<_>, _>>();
+                let mut conditions = Vec::new();
+                if let Some(operators) = statement["Condition"].as_mapping() {
+                    for (operator, keys) in operators {
+                        for (key, values) in keys.as_mapping().into_iter().flatten() {
+                            conditions.push((text_of(operator).to_owned(), text_of(key).to_owned(), texts(values)?));
+                        }
                     }
                 }
-            }
-            Ok(Statement {
-                allow: statement["Effect"].as_str() == Some("Allow"), actions: texts(&statement["Action"])?,
-                resources: texts(&statement["Resource"])?, conditions,
+                Ok(Statement {
+                    allow: statement["Effect"].as_str() == Some("Allow"),
+                    actions: texts(&statement["Action"])?,
+                    resources: texts(&statement["Resource"])?,
+                    conditions,
+                })
             })
-        }).collect()
+            .collect()
     }
 }
 
-fn arn(service: &str, rest: &str) -> String { format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}") }
+fn arn(service: &str, rest: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}")
+}
 
 #[cfg(test)]
 mod tests {

@@ -111,10 +111,15 @@ pub struct Up {
     _tasks: JoinSet<()>,
 }
 impl fmt::Debug for Up {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "Up({})", self.endpoints.api) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Up({})", self.endpoints.api)
+    }
 }
 
-enum Market { Recorded(Feed), Live(Live) }
+enum Market {
+    Recorded(Feed),
+    Live(Live),
+}
 
 impl Up {
     /// Opens ports and data, checks every candle file, and starts.
@@ -124,8 +129,11 @@ impl Up {
         let (api, moved_from) = listen(options.port, PORT_DEFAULT).await?;
         let (exchange, _) = listen(None, port_of(&api).saturating_add(1)).await?;
         let (aws, _) = listen(None, port_of(&exchange).saturating_add(1)).await?;
-        let (api_url, exchange_url, aws_url) = (url_of("localhost", &api), url_of("127.0.0.1", &exchange), url_of("127.0.0.1", &aws));
-        if let Some(folder) = &options.data_dir { std::fs::create_dir_all(folder).map_err(UpRefused::Endpoints)?; }
+        let (api_url, exchange_url, aws_url) =
+            (url_of("localhost", &api), url_of("127.0.0.1", &exchange), url_of("127.0.0.1", &aws));
+        if let Some(folder) = &options.data_dir {
+            std::fs::create_dir_all(folder).map_err(UpRefused::Endpoints)?;
+        }
         let clock = Arc::new(LocalClock::open(options.data_dir.as_deref()));
         let transport = Arc::new(HttpTransport::new()?);
         let done = Done::open(options.data_dir.as_deref());
@@ -134,19 +142,31 @@ impl Up {
             Some(sources) => Market::Recorded(Feed::new(sources, done.last())),
             None => Market::Live(Live::new(transport.clone(), BINANCE, default_pairs(), done.last())),
         };
-        let pairs = match &market { Market::Recorded(feed) => feed.pairs(), Market::Live(live) => live.pairs() };
+        let pairs = match &market {
+            Market::Recorded(feed) => feed.pairs(),
+            Market::Live(live) => live.pairs(),
+        };
         let local = local(&api_url, &exchange_url, &aws_url, &pairs);
         let machine = Arc::new(Machine::start(Parts {
-            data_dir: options.data_dir.clone(), clock: clock.clone(), wall: clock.clone(), entropy: Arc::new(SystemEntropy),
-            transport, local, extra: options.extra,
+            data_dir: options.data_dir.clone(),
+            clock: clock.clone(),
+            wall: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            transport,
+            local,
+            extra: options.extra,
         })?);
         for pair in &pairs {
             let not_listed = |why: String| UpRefused::NotListed { pair: pair.clone(), why };
-            if let Some(rules) = options.rules.get(pair) { machine.list_pair(pair, *rules).await.map_err(|e| not_listed(e.to_string()))?; }
+            if let Some(rules) = options.rules.get(pair) {
+                machine.list_pair(pair, *rules).await.map_err(|e| not_listed(e.to_string()))?;
+            }
             machine.set_status(pair, SymbolStatus::Trading).await.map_err(|e| not_listed(e.to_string()))?;
         }
         let endpoints = endpoints(&machine, &api_url, &exchange_url, &aws_url);
-        if let Some(folder) = &options.data_dir { write_endpoints(folder, &endpoints)?; }
+        if let Some(folder) = &options.data_dir {
+            write_endpoints(folder, &endpoints)?;
+        }
         let (tell, happenings) = watch::channel(None);
         let (tell_market, market_now) = watch::channel(done.last());
         let dev = dev::routes(Dev { machine: machine.clone(), clock: clock.clone(), market: market_now.clone(), live });
@@ -160,18 +180,30 @@ impl Up {
         Ok(Self { machine, clock, endpoints, moved_from, happenings, market: market_now, _tasks: tasks })
     }
     /// Where everything is.
-    pub const fn endpoints(&self) -> &Endpoints { &self.endpoints }
+    pub const fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
     /// The machine inside.
-    pub const fn machine(&self) -> &Arc<Machine> { &self.machine }
+    pub const fn machine(&self) -> &Arc<Machine> {
+        &self.machine
+    }
     /// Its wall clock.
-    pub const fn clock(&self) -> &Arc<LocalClock> { &self.clock }
+    pub const fn clock(&self) -> &Arc<LocalClock> {
+        &self.clock
+    }
     /// What happens; the latest is kept.
-    pub fn happenings(&self) -> watch::Receiver<Option<Happening>> { self.happenings.clone() }
+    pub fn happenings(&self) -> watch::Receiver<Option<Happening>> {
+        self.happenings.clone()
+    }
     /// The market clock: close of the last minute done.
-    pub fn market(&self) -> watch::Receiver<Option<MarketTime>> { self.market.clone() }
+    pub fn market(&self) -> watch::Receiver<Option<MarketTime>> {
+        self.market.clone()
+    }
 }
 
-fn default_pairs() -> Vec<Pair> { ["BTC-USDT", "ETH-USDT"].iter().filter_map(|p| p.parse().ok()).collect() }
+fn default_pairs() -> Vec<Pair> {
+    ["BTC-USDT", "ETH-USDT"].iter().filter_map(|p| p.parse().ok()).collect()
+}
 
 /// Recorded sources, or none for live.
 fn sources(markets: &[Choice]) -> Result<Option<Vec<Box<dyn Source>>>, UpRefused> {
@@ -184,37 +216,59 @@ fn sources(markets: &[Choice]) -> Result<Option<Vec<Box<dyn Source>>>, UpRefused
             }
             Choice::File { pair, path } => {
                 let file = CandleFile::open(path, pair.clone())?;
-                if sources.iter().any(|s| s.pair() == file.pair()) { return Err(UpRefused::Markets(format!("{} is given twice", file.pair()))); }
+                if sources.iter().any(|s| s.pair() == file.pair()) {
+                    return Err(UpRefused::Markets(format!("{} is given twice", file.pair())));
+                }
                 sources.push(Box::new(file));
             }
             Choice::LiveBinance | Choice::Sim { .. } => {
-                return Err(UpRefused::Markets("sim and live stand alone: only file: may be given several times".into()));
+                return Err(UpRefused::Markets(
+                    "sim and live stand alone: only file: may be given several times".into(),
+                ));
             }
         }
     }
-    if sources.is_empty() { sources.extend(Simulation::pairs(1).into_iter().map(|s| Box::new(s) as Box<dyn Source>)); }
+    if sources.is_empty() {
+        sources.extend(Simulation::pairs(1).into_iter().map(|s| Box::new(s) as Box<dyn Source>));
+    }
     Ok(Some(sources))
 }
 
 async fn listen(wanted: Option<u16>, from: u16) -> Result<(TcpListener, Option<u16>), UpRefused> {
     if let Some(port) = wanted {
-        return TcpListener::bind(("127.0.0.1", port)).await.map(|l| (l, None)).map_err(|_| UpRefused::PortTaken { port });
+        return TcpListener::bind(("127.0.0.1", port))
+            .await
+            .map(|l| (l, None))
+            .map_err(|_| UpRefused::PortTaken { port });
     }
     for port in from..from.saturating_add(PORTS_TRIED) {
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await { return Ok((listener, (port != from).then_some(from))); }
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return Ok((listener, (port != from).then_some(from)));
+        }
     }
     TcpListener::bind(("127.0.0.1", 0)).await.map(|l| (l, Some(from))).map_err(UpRefused::NoPort)
 }
-fn port_of(listener: &TcpListener) -> u16 { listener.local_addr().map_or(0, |a| a.port()) }
-fn url_of(host: &str, listener: &TcpListener) -> String { format!("http://{host}:{}", port_of(listener)) }
+fn port_of(listener: &TcpListener) -> u16 {
+    listener.local_addr().map_or(0, |a| a.port())
+}
+fn url_of(host: &str, listener: &TcpListener) -> String {
+    format!("http://{host}:{}", port_of(listener))
+}
 
 fn local(api: &str, exchange: &str, aws: &str, pairs: &[Pair]) -> Local {
     let pairs = pairs.iter().map(Pair::to_string).collect::<Vec<_>>().join(",");
     let sender = "no-reply@shearpin.localhost";
     Local {
         parameters: [
-            ("WebOrigin", api), ("MarketPairs", &pairs), ("MailIdentity", sender), ("MailFrom", sender), ("PaperMarket", "host"),
-        ].into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            ("WebOrigin", api),
+            ("MarketPairs", &pairs),
+            ("MailIdentity", sender),
+            ("MailFrom", sender),
+            ("PaperMarket", "host"),
+        ]
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect(),
         key_arns: BTreeMap::new(),
         queue_base: format!("{aws}/{}", crate::template::ACCOUNT),
         api_urls: [("ExchangeApi".to_owned(), exchange.to_owned()), ("Api".to_owned(), api.to_owned())].into(),
@@ -223,10 +277,19 @@ fn local(api: &str, exchange: &str, aws: &str, pairs: &[Pair]) -> Local {
 
 fn endpoints(machine: &Machine, api: &str, exchange: &str, aws: &str) -> Endpoints {
     let services = ["dynamodb", "secretsmanager", "kms", "sqs", "ses"];
-    let tables = machine.template().tables.iter().map(|t| (t.name.trim_start_matches("shearpin-").to_owned(), t.name.clone())).collect();
+    let tables = machine
+        .template()
+        .tables
+        .iter()
+        .map(|t| (t.name.trim_start_matches("shearpin-").to_owned(), t.name.clone()))
+        .collect();
     Endpoints {
-        api: api.to_owned(), mail: format!("{api}/dev/mail"), exchange: exchange.to_owned(),
-        aws: services.into_iter().map(|s| (s, aws.to_owned())).collect(), region: crate::template::REGION, tables,
+        api: api.to_owned(),
+        mail: format!("{api}/dev/mail"),
+        exchange: exchange.to_owned(),
+        aws: services.into_iter().map(|s| (s, aws.to_owned())).collect(),
+        region: crate::template::REGION,
+        tables,
     }
 }
 fn write_endpoints(folder: &std::path::Path, endpoints: &Endpoints) -> Result<(), UpRefused> {
@@ -234,12 +297,19 @@ fn write_endpoints(folder: &std::path::Path, endpoints: &Endpoints) -> Result<()
     std::fs::write(folder.join("endpoints.json"), text).map_err(UpRefused::Endpoints)
 }
 
-#[expect(clippy::disallowed_methods, reason = "joins finished routers; the API's own fallback answers what neither has")]
-fn front(api: Router, dev: Router) -> Router { dev.merge(api) }
+#[expect(
+    clippy::disallowed_methods,
+    reason = "joins finished routers; the API's own fallback answers what neither has"
+)]
+fn front(api: Router, dev: Router) -> Router {
+    dev.merge(api)
+}
 
 async fn serve(listener: TcpListener, router: Router) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).await { tracing::error!(%error, "a listener stopped"); }
+    if let Err(error) = axum::serve(listener, service).await {
+        tracing::error!(%error, "a listener stopped");
+    }
 }
 
 /// Works what HTTP calls leave behind: wakes with every write, and looks once in a while for messages that became visible.
@@ -264,15 +334,23 @@ async fn sweep(machine: Arc<Machine>, clock: Arc<LocalClock>, tell: watch::Sende
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let minute = clock.now().seconds().div_euclid(60);
-        if minute == swept { continue; }
+        if minute == swept {
+            continue;
+        }
         swept = minute;
-        if let Err(error) = machine.sweep().await { tell.send_replace(Some(Happening::Trouble { what: error.to_string() })); }
+        if let Err(error) = machine.sweep().await {
+            tell.send_replace(Some(Happening::Trouble { what: error.to_string() }));
+        }
     }
 }
 
 /// Market minute after market minute, each wholly done before the next.
 async fn run_market(
-    machine: Arc<Machine>, mut market: Market, mut done: Done, speed: u32, tell: watch::Sender<Option<Happening>>,
+    machine: Arc<Machine>,
+    mut market: Market,
+    mut done: Done,
+    speed: u32,
+    tell: watch::Sender<Option<Happening>>,
     tell_market: watch::Sender<Option<MarketTime>>,
 ) {
     let pace = Duration::from_secs(60) / speed;
@@ -284,27 +362,39 @@ async fn run_market(
                 Some(minute) => vec![minute],
                 None => {
                     for pair in feed.pairs() {
-                        if let Err(error) = machine.set_status(&pair, SymbolStatus::Break).await { tracing::error!(%error, "trading was not closed"); }
+                        if let Err(error) = machine.set_status(&pair, SymbolStatus::Break).await {
+                            tracing::error!(%error, "trading was not closed");
+                        }
                     }
                     // The tick sees the status and tells the bots.
-                    if let Err(error) = machine.tick("market").await { tracing::warn!(%error, "the last tick failed"); }
+                    if let Err(error) = machine.tick("market").await {
+                        tracing::warn!(%error, "the last tick failed");
+                    }
                     tell.send_replace(Some(Happening::MarketEnded { done: count }));
                     return;
                 }
             },
             Market::Live(live) => match live.closed_minutes(machine.now().ms()).await {
                 Ok(minutes) => minutes,
-                Err(error) => { tell.send_replace(Some(Happening::Trouble { what: error.to_string() })); Vec::new() }
+                Err(error) => {
+                    tell.send_replace(Some(Happening::Trouble { what: error.to_string() }));
+                    Vec::new()
+                }
             },
         };
         for minute in minutes {
             finish(&machine, &minute, &tell).await;
-            if let Err(error) = done.record(minute.open) { tell.send_replace(Some(Happening::Trouble { what: format!("the minute was not recorded: {error}") })); }
+            if let Err(error) = done.record(minute.open) {
+                tell.send_replace(Some(Happening::Trouble { what: format!("the minute was not recorded: {error}") }));
+            }
             count += 1;
             tell_market.send_replace(Some(minute.close));
             tell.send_replace(Some(Happening::Minute { close: minute.close, done: count }));
         }
-        let pause = match market { Market::Recorded(_) => pace, Market::Live(_) => Duration::from_secs(5) };
+        let pause = match market {
+            Market::Recorded(_) => pace,
+            Market::Live(_) => Duration::from_secs(5),
+        };
         tokio::time::sleep_until(started + pause).await;
     }
 }

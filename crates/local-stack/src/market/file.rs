@@ -18,7 +18,9 @@ pub enum FileRefused {
     #[error("cannot read {path}: {why}")]
     Unreadable { path: String, why: String },
     /// The header lacks a column.
-    #[error("{path} has no column {column}: the header must name open_time, open_time_ms or ts_ms, and open, high, low, close, volume")]
+    #[error(
+        "{path} has no column {column}: the header must name open_time, open_time_ms or ts_ms, and open, high, low, close, volume"
+    )]
     NoColumn { path: String, column: &'static str },
     /// A line is not a candle.
     #[error("{path} line {line}: {why}")]
@@ -33,7 +35,12 @@ pub enum FileRefused {
 
 /// A checked candle file.
 #[derive(Debug)]
-pub struct CandleFile { pair: Pair, candles: Vec<Candle>, next: usize, gaps: usize }
+pub struct CandleFile {
+    pair: Pair,
+    candles: Vec<Candle>,
+    next: usize,
+    gaps: usize,
+}
 
 impl CandleFile {
     /// Reads and checks a file. The pair comes from a part of the name such as `-BTCUSDT-1m-` unless given.
@@ -45,40 +52,62 @@ impl CandleFile {
         let mut magic = [0; 2];
         let read = file.read(&mut magic).map_err(unreadable)?;
         let start = std::io::Cursor::new(magic[..read].to_vec()).chain(file);
-        let input: Box<dyn Read> = if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(start)) } else { Box::new(start) };
+        let input: Box<dyn Read> =
+            if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(start)) } else { Box::new(start) };
         let candles = read_candles(&name, input)?;
         let interval = candles[0].close_time.ms() - candles[0].open_time.ms();
         let gaps = candles.windows(2).filter(|w| w[1].open_time.ms() - w[0].open_time.ms() != interval).count();
         Ok(Self { pair, candles, next: 0, gaps })
     }
     /// How many candles.
-    pub const fn len(&self) -> usize { self.candles.len() }
+    pub const fn len(&self) -> usize {
+        self.candles.len()
+    }
     /// Whether there are none; a checked file has at least two.
-    pub const fn is_empty(&self) -> bool { self.candles.is_empty() }
+    pub const fn is_empty(&self) -> bool {
+        self.candles.is_empty()
+    }
     /// How often time jumps by more than the interval. A gap is honest market silence and is not filled.
-    pub const fn gaps(&self) -> usize { self.gaps }
+    pub const fn gaps(&self) -> usize {
+        self.gaps
+    }
     /// The candles.
-    pub fn candles(&self) -> &[Candle] { &self.candles }
+    pub fn candles(&self) -> &[Candle] {
+        &self.candles
+    }
 }
 
 impl Source for CandleFile {
-    fn pair(&self) -> &Pair { &self.pair }
+    fn pair(&self) -> &Pair {
+        &self.pair
+    }
     fn next_candle(&mut self) -> Option<Candle> {
         let candle = self.candles.get(self.next).copied();
         self.next += usize::from(candle.is_some());
         candle
     }
-    fn skip_to(&mut self, open_ms: i64) { self.next = self.candles.partition_point(|c| c.open_time.ms() < open_ms); }
+    fn skip_to(&mut self, open_ms: i64) {
+        self.next = self.candles.partition_point(|c| c.open_time.ms() < open_ms);
+    }
 }
 
 fn read_candles(name: &str, input: Box<dyn Read>) -> Result<Vec<Candle>, FileRefused> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-    let headers = reader.headers().map_err(|e| FileRefused::Unreadable { path: name.to_owned(), why: e.to_string() })?.clone();
+    let headers =
+        reader.headers().map_err(|e| FileRefused::Unreadable { path: name.to_owned(), why: e.to_string() })?.clone();
     let column = |wanted: &[&str], column: &'static str| {
-        headers.iter().position(|h| wanted.iter().any(|w| h.eq_ignore_ascii_case(w))).ok_or(FileRefused::NoColumn { path: name.to_owned(), column })
+        headers
+            .iter()
+            .position(|h| wanted.iter().any(|w| h.eq_ignore_ascii_case(w)))
+            .ok_or(FileRefused::NoColumn { path: name.to_owned(), column })
     };
     let time = column(&["open_time_ms", "open_time", "ts_ms"], "open_time_ms")?;
-    let columns = [column(&["open"], "open")?, column(&["high"], "high")?, column(&["low"], "low")?, column(&["close"], "close")?];
+    let columns = [
+        column(&["open"], "open")?,
+        column(&["high"], "high")?,
+        column(&["low"], "low")?,
+        column(&["close"], "close")?,
+    ];
     let volume = column(&["volume"], "volume")?;
     let mut rows: Vec<(i64, [Price; 4], Quantity, u64)> = Vec::new();
     for record in reader.records() {
@@ -86,35 +115,60 @@ fn read_candles(name: &str, input: Box<dyn Read>) -> Result<Vec<Candle>, FileRef
         let line = record.position().map_or(0, csv::Position::line);
         let bad = |why: String| FileRefused::BadLine { path: name.to_owned(), line, why };
         let cell = |i: usize| record.get(i).unwrap_or("");
-        let opened = open_ms(cell(time)).ok_or_else(|| bad(format!("{:?} is neither Unix milliseconds nor an RFC 3339 time", cell(time))))?;
-        let price = |i: usize| decimal(cell(i)).and_then(|d| Price::admit(d).ok()).ok_or_else(|| bad(format!("{:?} is not a price", cell(i))));
+        let opened = open_ms(cell(time))
+            .ok_or_else(|| bad(format!("{:?} is neither Unix milliseconds nor an RFC 3339 time", cell(time))))?;
+        let price = |i: usize| {
+            decimal(cell(i))
+                .and_then(|d| Price::admit(d).ok())
+                .ok_or_else(|| bad(format!("{:?} is not a price", cell(i))))
+        };
         let [open, high, low, close] = [price(columns[0])?, price(columns[1])?, price(columns[2])?, price(columns[3])?];
-        let traded = decimal(cell(volume)).and_then(|d| Quantity::admit(d).ok()).ok_or_else(|| bad(format!("{:?} is not a volume", cell(volume))))?;
-        if high < open.max(close) || low > open.min(close) { return Err(bad("high and low do not enclose open and close".into())); }
+        let traded = decimal(cell(volume))
+            .and_then(|d| Quantity::admit(d).ok())
+            .ok_or_else(|| bad(format!("{:?} is not a volume", cell(volume))))?;
+        if high < open.max(close) || low > open.min(close) {
+            return Err(bad("high and low do not enclose open and close".into()));
+        }
         if let Some((before, ..)) = rows.last() {
-            if opened == *before { return Err(bad("the same open time twice: remove the duplicate".into())); }
-            if opened < *before { return Err(bad("time goes back: sort the file by open time".into())); }
+            if opened == *before {
+                return Err(bad("the same open time twice: remove the duplicate".into()));
+            }
+            if opened < *before {
+                return Err(bad("time goes back: sort the file by open time".into()));
+            }
         }
         rows.push((opened, [open, high, low, close], traded, line));
     }
     // The interval is the smallest step: a gap can only be longer.
-    let interval = rows.windows(2).map(|w| w[1].0 - w[0].0).min().ok_or(FileRefused::TooShort { path: name.to_owned() })?;
-    rows.iter().map(|(opened, [open, high, low, close], volume, line)| {
-        if (opened - rows[0].0) % interval != 0 {
-            let why = format!("the open time is off the interval of {} s", interval / 1000);
-            return Err(FileRefused::BadLine { path: name.to_owned(), line: *line, why });
-        }
-        Ok(Candle {
-            open_time: MarketTime::from_ms(*opened), close_time: MarketTime::from_ms(opened + interval),
-            open: *open, high: *high, low: *low, close: *close, volume: *volume,
+    let interval =
+        rows.windows(2).map(|w| w[1].0 - w[0].0).min().ok_or(FileRefused::TooShort { path: name.to_owned() })?;
+    rows.iter()
+        .map(|(opened, [open, high, low, close], volume, line)| {
+            if (opened - rows[0].0) % interval != 0 {
+                let why = format!("the open time is off the interval of {} s", interval / 1000);
+                return Err(FileRefused::BadLine { path: name.to_owned(), line: *line, why });
+            }
+            Ok(Candle {
+                open_time: MarketTime::from_ms(*opened),
+                close_time: MarketTime::from_ms(opened + interval),
+                open: *open,
+                high: *high,
+                low: *low,
+                close: *close,
+                volume: *volume,
+            })
         })
-    }).collect()
+        .collect()
 }
 
-fn decimal(text: &str) -> Option<Decimal> { Decimal::from_str_exact(text).ok().map(|d| d.normalize()) }
+fn decimal(text: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(text).ok().map(|d| d.normalize())
+}
 
 fn open_ms(text: &str) -> Option<i64> {
-    if text.bytes().all(|b| b.is_ascii_digit()) { return text.parse().ok(); }
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return text.parse().ok();
+    }
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
@@ -138,7 +192,9 @@ mod tests {
     fn check(content: &str, expected: &str) {
         let mut file = tempfile::Builder::new().prefix("t-BTCUSDT-1m-").suffix(".csv").tempfile().expect("file");
         file.write_all(content.as_bytes()).expect("written");
-        let outcome = CandleFile::open(file.path(), None).map(|f| format!("{} candles, {} gaps", f.len(), f.gaps())).unwrap_or_else(|e| e.to_string());
+        let outcome = CandleFile::open(file.path(), None)
+            .map(|f| format!("{} candles, {} gaps", f.len(), f.gaps()))
+            .unwrap_or_else(|e| e.to_string());
         assert!(outcome.contains(expected), "{outcome} should say {expected}");
     }
     const HEAD: &str = "open_time_ms,open,high,low,close,volume\n";
@@ -158,7 +214,10 @@ mod tests {
     }
     #[test]
     fn the_pair_is_read_off_the_name() {
-        assert_eq!(pair_of_name(Path::new("binance-spot-BTCUSDT-1m-20250520.csv.gz")).map(|p| p.to_string()).as_deref(), Some("BTC-USDT"));
+        assert_eq!(
+            pair_of_name(Path::new("binance-spot-BTCUSDT-1m-20250520.csv.gz")).map(|p| p.to_string()).as_deref(),
+            Some("BTC-USDT")
+        );
         assert_eq!(pair_of_name(Path::new("candles.csv")), None);
     }
 }

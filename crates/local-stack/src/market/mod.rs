@@ -24,7 +24,9 @@ pub enum Choice {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAMarket {
     /// None of the known forms.
-    #[error("--market {0} is not understood: use sim, sim:SEED, file:CANDLES.csv, file:BTC-USDT=CANDLES.csv or live:binance")]
+    #[error(
+        "--market {0} is not understood: use sim, sim:SEED, file:CANDLES.csv, file:BTC-USDT=CANDLES.csv or live:binance"
+    )]
     Unknown(String),
     /// The seed is not a number.
     #[error("the seed of --market sim:SEED is a whole number, not {0}")]
@@ -36,10 +38,14 @@ impl FromStr for Choice {
     fn from_str(text: &str) -> Result<Self, NotAMarket> {
         match text.split_once(':') {
             None if text == "sim" => Ok(Self::Sim { seed: 1 }),
-            Some(("sim", seed)) => seed.parse().map(|seed| Self::Sim { seed }).map_err(|_| NotAMarket::Seed(seed.to_owned())),
+            Some(("sim", seed)) => {
+                seed.parse().map(|seed| Self::Sim { seed }).map_err(|_| NotAMarket::Seed(seed.to_owned()))
+            }
             Some(("live", "binance")) => Ok(Self::LiveBinance),
             Some(("file", rest)) if !rest.is_empty() => match rest.split_once('=') {
-                Some((pair, path)) if pair.parse::<Pair>().is_ok() => Ok(Self::File { pair: pair.parse().ok(), path: path.into() }),
+                Some((pair, path)) if pair.parse::<Pair>().is_ok() => {
+                    Ok(Self::File { pair: pair.parse().ok(), path: path.into() })
+                }
                 _ => Ok(Self::File { pair: None, path: rest.into() }),
             },
             _ => Err(NotAMarket::Unknown(text.to_owned())),

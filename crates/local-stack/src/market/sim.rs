@@ -16,17 +16,29 @@ const MINUTE_MS: i64 = 60_000;
 
 /// One simulated pair.
 #[derive(Debug)]
-pub struct Simulation { pair: Pair, seed: u64, start: Decimal, last: Decimal, minute: i64, traded: Decimal }
+pub struct Simulation {
+    pair: Pair,
+    seed: u64,
+    start: Decimal,
+    last: Decimal,
+    minute: i64,
+    traded: Decimal,
+}
 
 impl Simulation {
     /// The pair starts at this price. `traded` is the typical volume of a minute in base units.
-    pub const fn new(pair: Pair, seed: u64, start: Decimal, traded: Decimal) -> Self { Self { pair, seed, start, last: start, minute: 0, traded } }
+    pub const fn new(pair: Pair, seed: u64, start: Decimal, traded: Decimal) -> Self {
+        Self { pair, seed, start, last: start, minute: 0, traded }
+    }
 
     /// The pairs of the default market.
     pub fn pairs(seed: u64) -> Vec<Self> {
-        [("BTC-USDT", 60_000, 30), ("ETH-USDT", 3_000, 400)].into_iter().filter_map(|(pair, start, traded)| {
-            Some(Self::new(pair.parse().ok()?, seed, Decimal::from(start), Decimal::from(traded)))
-        }).collect()
+        [("BTC-USDT", 60_000, 30), ("ETH-USDT", 3_000, 400)]
+            .into_iter()
+            .filter_map(|(pair, start, traded)| {
+                Some(Self::new(pair.parse().ok()?, seed, Decimal::from(start), Decimal::from(traded)))
+            })
+            .collect()
     }
 
     /// A whole number below `bound`, from (seed, pair, minute, purpose) alone.
@@ -36,11 +48,15 @@ impl Simulation {
         first.copy_from_slice(&digest[..8]);
         i64::try_from(u64::from_be_bytes(first) % bound).unwrap_or(0)
     }
-    fn basis_points(&self, points: i64) -> Decimal { (self.last * Decimal::new(points, 4)).round_dp(2) }
+    fn basis_points(&self, points: i64) -> Decimal {
+        (self.last * Decimal::new(points, 4)).round_dp(2)
+    }
 }
 
 impl Source for Simulation {
-    fn pair(&self) -> &Pair { &self.pair }
+    fn pair(&self) -> &Pair {
+        &self.pair
+    }
     fn next_candle(&mut self) -> Option<Candle> {
         let open = self.last;
         // Up to 20 basis points either way a minute, and a pull of one point per percent away from the start.
@@ -54,8 +70,12 @@ impl Source for Simulation {
         self.minute += 1;
         self.last = close;
         Some(Candle {
-            open_time: MarketTime::from_ms(opened), close_time: MarketTime::from_ms(opened + MINUTE_MS),
-            open: Price::admit(open).ok()?, high: Price::admit(high).ok()?, low: Price::admit(low).ok()?, close: Price::admit(close).ok()?,
+            open_time: MarketTime::from_ms(opened),
+            close_time: MarketTime::from_ms(opened + MINUTE_MS),
+            open: Price::admit(open).ok()?,
+            high: Price::admit(high).ok()?,
+            low: Price::admit(low).ok()?,
+            close: Price::admit(close).ok()?,
             volume: Quantity::admit(volume).ok()?,
         })
     }
@@ -70,7 +90,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_candles_and_another_seed_others() {
-        let run = |seed| Simulation::pairs(seed).into_iter().flat_map(|mut s| (0..500).map_while(move |_| s.next_candle()).collect::<Vec<_>>()).collect::<Vec<_>>();
+        let run = |seed| {
+            Simulation::pairs(seed)
+                .into_iter()
+                .flat_map(|mut s| (0..500).map_while(move |_| s.next_candle()).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
         assert_eq!(run(7).len(), 1000);
