@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use store::entity::connection::{Connection, Status};
+use store::transaction::complete_reset::BY_RESET;
 use store::transaction::detach_connection::BY_OWNER;
 
 /// A connection in an answer.
@@ -54,7 +55,7 @@ impl ShownConnection {
 fn reason(by: &str) -> String {
     match by {
         BY_OWNER => "You detached this key. It is erased here; delete it on the exchange too.".into(),
-        "password_reset" => "The key was deleted by a password reset. Attach a new one to go on.".into(),
+        BY_RESET => "The key was deleted by a password reset. Attach a new one to go on.".into(),
         other => format!("The key was removed ({}). Attach a new one to go on.", other.replace('_', " ")),
     }
 }
