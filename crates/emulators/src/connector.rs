@@ -22,9 +22,10 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use serde_json::Value;
 
+use crate::access::{accesses, encryption_context};
 use crate::answer::Answer;
 use crate::faults::{Fault, Faults, Point};
-use crate::policy::{Call, Caller, Policy, Service, Verdict, accesses};
+use crate::policy::{Call, Caller, Policy, Service, Verdict};
 use crate::services::Services;
 
 /// Stands in front of a caller's name in its access key id, so that a listener can tell who calls.
@@ -138,13 +139,13 @@ impl Border {
         let request: Value = serde_json::from_slice(&point.body).unwrap_or(Value::Null);
         if let Err(call) = self.allow(point, &request) {
             let answer = access_denied(&call);
-            held(&self.refused).push(call);
+            held(&self.refused).push(*call);
             return answer;
         }
         self.services.call(point.service, &point.operation, &point.body, &request).await
     }
 
-    fn allow(&self, point: &Point, request: &Value) -> Result<(), Call> {
+    fn allow(&self, point: &Point, request: &Value) -> Result<(), Box<Call>> {
         // Who has no policy here is a tool of the owner: it came over loopback with the owner's own credentials.
         let Some(policy) = held(&self.policies).get(&point.caller).cloned() else { return Ok(()) };
         for access in accesses(&self.services, point.service, &point.operation, request) {
@@ -157,11 +158,11 @@ impl Border {
                 leading_keys: access.leading_keys,
                 attributes: access.attributes,
                 select: access.select,
-                encryption_context: crate::policy::encryption_context(request),
+                encryption_context: encryption_context(request),
             };
             match policy(&call) {
                 Verdict::Allowed => {}
-                Verdict::Refused => return Err(call),
+                Verdict::Refused => return Err(Box::new(call)),
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! outside the process through [`Emulators::router`] on loopback. Never used in the cloud, never talks to it, and never
 //! reads a clock of its own: time is the host's local wall clock.
 
+mod access;
 mod answer;
 mod clock;
 mod connector;

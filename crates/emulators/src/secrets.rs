@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
+use crate::access::secret_name;
 use crate::answer::Answer;
-use crate::policy::secret_name;
 use crate::seal::random_bytes;
 use crate::shelf::{Shelf, seconds};
 

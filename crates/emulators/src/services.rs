@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::access::Names;
 use crate::answer::Answer;
 use crate::dynamodb::Dynamo;
 use crate::folder::DataFolder;
 use crate::kms::Kms;
-use crate::policy::{Names, Resource, Service};
+use crate::policy::{Resource, Service};
 use crate::secrets::Secrets;
 use crate::ses::Ses;
 use crate::shelf::Shelf;

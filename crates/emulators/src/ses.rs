@@ -10,8 +10,8 @@ use mail_parser::{Address, MessageParser, PartType};
 use rusqlite::params;
 use serde_json::{Value, json};
 
+use crate::access::bare_address;
 use crate::answer::Answer;
-use crate::policy::bare_address;
 use crate::seal::random_bytes;
 use crate::shelf::Shelf;
 

@@ -1,4 +1,10 @@
 //! What the embedded DynamoDB must do like AWS, through the unchanged SDK.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test file: its helpers stand outside the test functions"
+)]
 
 mod local;
 
@@ -47,7 +53,15 @@ async fn reasons(client: &Client, items: Vec<TransactWriteItem>) -> Vec<Cancella
 async fn a_failed_condition_changes_nothing_and_gives_the_old_item_when_asked() {
     let local = Local::memory();
     let client = local.dynamodb("anyone");
-    client.put_item().table_name("items").item("pk", text("a")).item("sk", text("-")).item("v", text("1")).send().await.unwrap();
+    client
+        .put_item()
+        .table_name("items")
+        .item("pk", text("a"))
+        .item("sk", text("-"))
+        .item("v", text("1"))
+        .send()
+        .await
+        .unwrap();
     let again = client.put_item().table_name("items").item("pk", text("a")).item("sk", text("-")).item("v", text("2"));
     let error = again
         .condition_expression("attribute_not_exists(pk)")
@@ -66,7 +80,15 @@ async fn a_failed_condition_changes_nothing_and_gives_the_old_item_when_asked() 
 async fn cancellation_reasons_come_per_item_in_order_with_the_old_item() {
     let local = Local::memory();
     let client = local.dynamodb("anyone");
-    client.put_item().table_name("items").item("pk", text("b")).item("sk", text("-")).item("v", text("1")).send().await.unwrap();
+    client
+        .put_item()
+        .table_name("items")
+        .item("pk", text("b"))
+        .item("sk", text("-"))
+        .item("v", text("1"))
+        .send()
+        .await
+        .unwrap();
     let with_old = Put::builder()
         .table_name("items")
         .item("pk", text("b"))
@@ -92,7 +114,18 @@ async fn cancellation_reasons_come_per_item_in_order_with_the_old_item() {
     assert_eq!(codes, ["None", "ConditionalCheckFailed", "ConditionalCheckFailed", "None"]);
     assert_eq!(found[1].item().unwrap()["v"], text("1"));
     assert!(found[2].item().is_none());
-    assert!(client.get_item().table_name("items").key("pk", text("a")).key("sk", text("-")).send().await.unwrap().item.is_none());
+    assert!(
+        client
+            .get_item()
+            .table_name("items")
+            .key("pk", text("a"))
+            .key("sk", text("-"))
+            .send()
+            .await
+            .unwrap()
+            .item
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -143,7 +176,8 @@ async fn an_index_holds_only_the_items_that_have_its_keys() {
         put(pk).item("lane", text("s")).item("due", Attr::N(due.into())).send().await.unwrap();
     }
     let query = || {
-        let query = client.query().table_name("items").index_name("by-due").key_condition_expression("lane = :s AND due <= :d");
+        let query =
+            client.query().table_name("items").index_name("by-due").key_condition_expression("lane = :s AND due <= :d");
         query.expression_attribute_values(":s", text("s"))
     };
     let found = query().expression_attribute_values(":d", Attr::N("99".into())).send().await.unwrap();
@@ -228,6 +262,7 @@ async fn items_and_tokens_survive_a_restart_and_the_token_still_expires() {
     let client = local.dynamodb("anyone");
     let run = |client: &Client| client.transact_write_items().transact_items(add_one("a")).client_request_token("t1");
     run(&client).send().await.unwrap();
+    drop(client);
     let local = local.reopen(folder.path());
     let client = local.dynamodb("anyone");
     run(&client).send().await.unwrap();
@@ -339,7 +374,9 @@ async fn tables_are_made_once_and_a_changed_definition_is_named() {
     changed.indexes[0].attributes = Some(vec!["n".into()]);
     check(changed, "indexes");
     let described = local.dynamodb("anyone").describe_table().table_name("items").send().await.unwrap();
-    assert!(described.table.unwrap().table_arn.unwrap().starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/items"));
+    assert!(
+        described.table.unwrap().table_arn.unwrap().starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/items")
+    );
 }
 
 #[tokio::test]
@@ -349,7 +386,8 @@ async fn acknowledged_writes_survive_kill_9() {
         let local = Local::folder(&path);
         let client = local.dynamodb("anyone");
         for i in 0.. {
-            let run = client.transact_write_items().transact_items(add_one("a")).transact_items(add_one(&format!("k{i}")));
+            let run =
+                client.transact_write_items().transact_items(add_one("a")).transact_items(add_one(&format!("k{i}")));
             run.client_request_token(format!("t{i}")).send().await.unwrap();
             println!("acknowledged {i}");
         }

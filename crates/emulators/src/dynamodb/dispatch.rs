@@ -15,6 +15,10 @@ use crate::answer::Answer;
 const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
 const LOCAL_ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:";
 
+/// How a shard's id begins in the engine, and how it must begin to be as long as clients demand (28 characters).
+const ENGINE_SHARD: &str = "shardId-00000001-";
+const LOCAL_SHARD: &str = "shardId-00000000000000000001-";
+
 /// Whether a success of this operation may have written to a stream.
 pub(super) fn writes(operation: &str) -> bool {
     matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems")
@@ -80,8 +84,14 @@ pub(super) fn run(engine: &Engine, operation: &str, text: &str) -> Result<Answer
         "UpdateTimeToLive" => run!(update_time_to_live),
         "DescribeTimeToLive" => run!(describe_time_to_live),
         "ListStreams" => with_local_arns(run!(list_streams)),
-        "DescribeStream" => with_local_arns(run!(describe_stream)),
-        "GetShardIterator" => run!(get_shard_iterator),
+        "DescribeStream" => {
+            let answer = with_local_arns(run!(describe_stream))?;
+            Ok(Answer { body: answer.body.replace(ENGINE_SHARD, LOCAL_SHARD), ..answer })
+        }
+        "GetShardIterator" => {
+            let text = text.replace(LOCAL_SHARD, ENGINE_SHARD);
+            finish(operation, ready(actions::get_shard_iterator::execute(storage, decode(&text)?))?)
+        }
         "GetRecords" => run!(get_records).map(streams::like_aws),
         _ => Err(Answer::refused(
             400,

@@ -1,7 +1,6 @@
 //! The emulators as the conformance lists use them.
 #![allow(dead_code, reason = "each list uses its own part")]
 #![allow(clippy::allow_attributes, reason = "not every list leaves a part unused, so expect would warn")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test file")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -59,8 +58,19 @@ impl Local {
         Self { emulators, clock }
     }
 
+    pub fn config(&self, caller: &str) -> aws_types::SdkConfig {
+        self.emulators.sdk_config(Caller::owner(caller))
+    }
+
     pub fn dynamodb(&self, caller: &str) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.emulators.sdk_config(Caller::owner(caller)))
+        aws_sdk_dynamodb::Client::new(&self.config(caller))
+    }
+}
+
+/// Gives every spawned task its turn, without waiting for time to pass.
+pub async fn let_others_run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
     }
 }
 
