@@ -1,0 +1,58 @@
+//! Who may touch what: the roles of `template.yaml` are exactly the rows of `infra/permissions.csv`.
+
+use std::collections::BTreeSet;
+
+use crate::report;
+use crate::template::{Grant, Template};
+use crate::tree::read;
+
+#[test]
+fn every_role_is_exactly_its_rows_in_the_matrix() {
+    let declared = Template::open().grants();
+    let text = read("infra/permissions.csv");
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("function,effect,service,action,resource,condition"));
+    let lines: Vec<&str> = lines.collect();
+    assert!(lines.is_sorted(), "infra/permissions.csv is not sorted");
+    let expected: BTreeSet<Grant> = lines.iter().map(|line| row(line)).collect();
+    assert_eq!(expected.len(), lines.len(), "infra/permissions.csv has a line twice");
+    let mut findings = Vec::new();
+    findings.extend(declared.difference(&expected).map(|grant| format!("only in template.yaml: {}", grant.join(","))));
+    findings.extend(expected.difference(&declared).map(|grant| format!("only in infra/permissions.csv: {}", grant.join(","))));
+    report("a role and its row differ; decide which of the two is right, then write the other", &findings);
+}
+
+#[test]
+fn a_star_is_written_with_its_reason() {
+    let mut findings = Vec::new();
+    for (number, line) in read("template.yaml").lines().enumerate() {
+        let item = line.trim_start().trim_start_matches("- ").trim_start_matches("Resource:").trim();
+        let (value, comment) = item.split_once('#').unwrap_or((item, ""));
+        let value = value.trim().trim_matches('"');
+        let everything = value == "*" || value.ends_with(":*") && !value.contains(' ');
+        if everything && !comment.trim_start().starts_with("star_ok: ") {
+            findings.push(format!("template.yaml:{}: {}", number + 1, line.trim()));
+        }
+    }
+    report("`*` without `# star_ok: reason`", &findings);
+}
+
+#[test]
+fn only_the_signer_may_open_a_key_and_nobody_both_seals_and_opens() {
+    let grants = Template::open().grants();
+    let who = |service: &str, action: &str, resource: &str| -> Vec<String> {
+        let allows = grants.iter().filter(|g| g[0] != "(boundary)" && g[1] == "allow");
+        allows.filter(|g| g[2] == service && g[3] == action && g[4].starts_with(resource)).map(|g| g[0].clone()).collect()
+    };
+    // P2 and the role table of the README, said twice on purpose: a wrong matrix does not make it right.
+    assert_eq!(who("secretsmanager", "GetSecretValue", ""), ["signer"]);
+    assert_eq!(who("kms", "Decrypt", "VaultKey"), ["signer"]);
+    assert_eq!(who("kms", "GenerateDataKey", "VaultKey"), ["connections"]);
+    assert_eq!(who("secretsmanager", "DeleteSecret", ""), ["shredder"]);
+    assert_eq!(who("ses", "SendRawEmail", "").into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), ["mailer"]);
+}
+
+fn row(line: &str) -> Grant {
+    let fields: Vec<String> = line.splitn(6, ',').map(str::to_owned).collect();
+    fields.try_into().unwrap_or_else(|_| panic!("infra/permissions.csv: {line}"))
+}
