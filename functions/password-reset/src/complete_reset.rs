@@ -49,14 +49,14 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
     // RL-5: who has a good link is still one of many who want a hash computed.
     if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
     let hash = hashed(&deps, &password).await?;
-    // For display alone: a reset does not wait for a list.
+    if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? { return Err(Problem::reset_refused()); }
+    // For display alone: a reset does not wait for a list. Read behind the fence, so that nothing is authorised after it.
     let orders = under_way(&deps.store, claim.user.id).await.inspect_err(|error| tracing::warn!(%error, "open orders not listed")).ok();
     let lines = orders.as_ref().map_or_else(
         || vec!["The list of open orders could not be read. Look at the exchange.".to_owned()],
         |found| found.orders.iter().map(OpenOrder::line).collect(),
     );
     let not_me = new_token(Purpose::NotMe, deps.host.entropy.bytes());
-    if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? { return Err(Problem::reset_refused()); }
     let completing = Completing {
         token: &claim.hash, user: claim.user.id, cred_version: claim.user.cred_version, hash: &hash, factor: factor.as_ref(),
         to: &claim.credential.email, orders_left_open: &lines, not_me: &not_me, source: request.source(),

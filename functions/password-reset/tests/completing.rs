@@ -10,7 +10,7 @@ use account::security_event::SecurityEvent;
 use account::token::{Purpose, TokenHash};
 use account::totp::TotpStep;
 use account::trading_state::TradingState;
-use emulators::{Act, Gate};
+use emulators::{Act, Gate, When};
 use reset::{complete, world};
 use serde_json::{Value, json};
 use store::attribute::{n, s};
@@ -97,6 +97,9 @@ async fn pr_9_with_a_factor_the_token_alone_sets_no_password() {
     assert_eq!(world.credential(&owner).await.totp_last_step, TotpStep::at(world.clock.at()));
     let user = world.user(&owner).await;
     assert!(user.has_factor && world.credential(&owner).await.totp.is_some(), "the factor stays on");
+    let rows = world.items(Table::Identity).await;
+    let event = rows.iter().find(|(key, _)| key.starts_with("EVENTS#")).unwrap().1;
+    assert_eq!((event.text("event").unwrap(), event.text("factor").unwrap()), ("password_reset", "totp"), "LG-6");
 }
 
 #[tokio::test]
@@ -328,6 +331,21 @@ async fn rf_21_a_key_of_another_epoch_is_read_again() {
 }
 
 #[tokio::test]
+async fn no_fence_is_raised_for_a_token_that_died_meanwhile() {
+    let world = Arc::new(world());
+    let owner = world.owner(false).await;
+    let token = world.reset_token(&owner).await;
+    let gate = Arc::new(Gate::default());
+    world.script.once(When::calls("password-reset", "UpdateItem").with_body("fencing_until"), Act::PauseBefore(gate.clone()));
+    let resetting = spawn(&world, &token, json!({}));
+    gate.reached().await;
+    world.write(vec![Write::update(Table::Identity, user::key(owner.id), "SET #cred_version = :n").value(":n", n(9))]).await;
+    gate.open();
+    resetting.await.unwrap().is(400, "reset_refused");
+    assert_eq!(world.user(&owner).await.fencing_until.ms(), 0);
+}
+
+#[tokio::test]
 async fn rf_40_the_epoch_rises_above_what_is_there() {
     let world = Arc::new(world());
     let owner = world.owner(false).await;
@@ -356,7 +374,7 @@ async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
     let token = world.reset_token(&owner).await;
     let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
     assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1}));
-    let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000"}]);
+    let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000", "unanswered": false}]);
     assert_eq!(complete(&world, &token, json!({})).await.is_ok(200), json!({"connections_removed": 0, "orders_left_open": listed}));
     let mails = world.mails().await;
     let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_left_open, .. } => Some(orders_left_open), _ => None });

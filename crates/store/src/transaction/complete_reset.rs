@@ -32,7 +32,7 @@ use crate::entity::user::{self, User, trading_state_parts};
 use crate::entity::{audit, credential, recovery_code, reset_token};
 use crate::transaction::detach_connection::REVOKED_LIFE_S;
 use crate::transaction::spend_factor::Factor;
-use crate::write::{Cancelled, Reason, TransactFailed, Write};
+use crate::write::{Cancelled, TransactFailed, Write};
 use crate::{Store, StoreError, Table};
 
 /// `revoked_by` of a connection that a reset removed, and the reason of its shred job.
@@ -180,22 +180,17 @@ const fn pause(attempt: u32) -> Duration {
 
 /// What a cancelled try means. The token's word counts first: it tells whether an earlier try of ours had succeeded.
 fn after(cancelled: &Cancelled, names: &[Item], used_by: &str) -> Next {
-    let failed = |reason: &Reason| matches!(reason, Reason::ConditionFailed(_));
-    for (name, reason) in names.iter().zip(&cancelled.0).filter(|(_, reason)| failed(reason)) {
-        return match name {
-            Item::Token => {
-                let ours = matches!(reason, Reason::ConditionFailed(Some(row)) if row.text_if("used_by") == Some(used_by));
-                if ours { Next::Done } else { Next::Refused(ResetRefused::TokenDead) }
-            }
-            Item::Pointer => Next::Refused(ResetRefused::TokenDead),
-            Item::RecoveryCode => Next::Refused(ResetRefused::FactorSpent),
-            // Either the step was used or a factor came or went; the latter raised the version, which the next read finds.
-            Item::Credential => Next::Refused(ResetRefused::FactorSpent),
-            Item::User | Item::Connection | Item::Shred | Item::Notice | Item::Audit => Next::ReadAgain,
-        };
+    let Some((index, found)) = cancelled.first_failed_condition() else {
+        if cancelled.only_contention() { return Next::ReadAgain; }
+        return Next::Refused(ResetRefused::Store(StoreError::Unavailable { what: "complete_reset: cancelled for no known reason".into() }));
+    };
+    match names.get(index) {
+        Some(Item::Token) if found.and_then(|row| row.text_if("used_by")) == Some(used_by) => Next::Done,
+        Some(Item::Token | Item::Pointer) => Next::Refused(ResetRefused::TokenDead),
+        // The step was used, or the factor came or went: the latter raised the version too, so that the token is dead.
+        Some(Item::Credential | Item::RecoveryCode) => Next::Refused(ResetRefused::FactorSpent),
+        Some(Item::User | Item::Connection | Item::Shred | Item::Notice | Item::Audit) | None => Next::ReadAgain,
     }
-    if cancelled.only_contention() { return Next::ReadAgain; }
-    Next::Refused(ResetRefused::Store(StoreError::Unavailable { what: "complete_reset: cancelled for no known reason".into() }))
 }
 
 fn items(
@@ -262,6 +257,7 @@ fn notice(what: &Completing<'_>, connections_removed: usize, now: WallTime) -> M
 mod tests {
     use super::*;
     use crate::attribute::Row;
+    use crate::write::Reason;
 
     const NAMES: [Item; 7] = [Item::Token, Item::Pointer, Item::User, Item::Credential, Item::RecoveryCode, Item::Connection, Item::Notice];
 
