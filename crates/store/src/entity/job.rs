@@ -3,6 +3,7 @@
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
 //! | outbox | `JOB#<job>` | `JOB` | `kind` S `shred`, `mail`; `user` S; `body` S (JSON, see [`Shred`] and [`Mail`]); `created_ms` N; `open_key` S = kind (absent once done; the sweep's index); `done_at` N, `ttl` N once done; `tries` N |
+//! | outbox | `JOB#<job>` | `LEASE` | `until` N (wall ms), `ttl` N: one worker at a time sends a mail; no `kind`, so the stream's filters pass it by |
 
 use account::id::JobId;
 use account::{ConnectionId, UserId, WallTime};
