@@ -16,7 +16,7 @@ use store::entity::credential::Credential;
 use store::entity::job::{Mail, Notice};
 use store::entity::session::Session;
 use store::entity::user::User;
-use store::transaction::answer_challenge::{Answered, generation_after};
+use store::transaction::answer_challenge::{Answered, Charging, generation_after};
 use store::transaction::spend_factor::Factor;
 use store::transaction::start_session::StartRefused;
 
@@ -69,10 +69,8 @@ async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
     // LG-2, EV-2: a change of password or factors in between kills the challenge.
     if user.cred_version != claim.cred_version { return Err(Problem::challenge_refused()); }
     let admitted = found.factor.state.admit(claim.attempts, now).map_err(|_| Problem::challenge_refused())?;
-    let id = deps.host.entropy.ulid(now);
-    if !deps.store.charge_challenge(claim.user, &hash, claim.attempts, admitted, found.factor.version, id, now).await? {
-        return Err(Problem::challenge_refused());
-    }
+    let charging = Charging { user: claim.user, hash: &hash, before: claim.attempts, charged: admitted, version: found.factor.version };
+    if !deps.store.charge_challenge(charging, deps.host.entropy.ulid(now), now).await? { return Err(Problem::challenge_refused()); }
     let budget = Stored { state: admitted.0, version: found.factor.version.saturating_add(1) };
     Ok(Charged { claim, hash, credential, user, budget, now })
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::entity::budget::Whose;
 use store::entity::credential::Credential;
 use store::entity::proof::{self, Proof};
-use store::transaction::issue_step_up::{Charge, Wrong};
+use store::transaction::issue_step_up::{Charge, Earned, Wrong};
 use store::transaction::read_for_login::ForLogin;
 use store::transaction::spend_factor::Factor;
 use store::transaction::start_session::StartRefused;
@@ -59,8 +59,8 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         user, epoch: session.user.trade_epoch, cred_version: session.user.cred_version, method: form.method, path: form.path,
         body_sha256: form.body_sha256, expires_at: now.plus_seconds(proof::LIFE_S),
     };
-    let id = deps.host.entropy.ulid(now);
-    match deps.store.issue_step_up(&session.user, &charge, factor.as_ref(), (&proof, &token.hash), id, request.source(), now).await {
+    let earned = Earned { factor: factor.as_ref(), proof: &proof, hash: &token.hash };
+    match deps.store.issue_step_up(&session.user, &charge, earned, deps.host.entropy.ulid(now), request.source(), now).await {
         Ok(()) => {
             note("step_up_given", Some(user), factor.as_ref().map(Factor::name), request.source());
             // EXPOSE: a proof is handed out once, here.

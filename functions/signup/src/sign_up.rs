@@ -52,16 +52,22 @@ async fn create(deps: &Deps, email: &EmailAddress, hashed: &PasswordHash, now: W
     let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
     // EXPOSE: the mail is how the token reaches its owner.
     let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
+    let user = UserId::new(deps.host.entropy.ulid(now));
     let done = deps.store.sign_up(SignUp {
-        user: UserId::new(deps.host.entropy.ulid(now)), email, hash: hashed, token: &token.hash, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail,
+        user, email, hash: hashed, token: &token.hash, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail,
         id: deps.host.entropy.ulid(now),
         // A new account always gets its first mail, and its own budget counts it.
         budget: RESET_MAILS.admit(AllowanceUsed::FRESH, now).unwrap_or(AllowanceUsed::FRESH),
         now,
     }).await;
     match done {
+        Ok(()) => {
+            // LG-6: never the address.
+            tracing::info!(event = "signed_up", user = %user, "authentication");
+            Ok(Answer::accepted())
+        }
         // Taken by a sign-up at the same moment: its owner's mail is under way, and that is all there is to say.
-        Ok(()) | Err(SignUpRefused::AddressTaken) => Ok(Answer::accepted()),
+        Err(SignUpRefused::AddressTaken) => Ok(Answer::accepted()),
         Err(SignUpRefused::Store(error)) => Err(error.into()),
     }
 }

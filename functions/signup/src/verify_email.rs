@@ -22,7 +22,10 @@ pub async fn verify_email(deps: Arc<Deps>, request: Request) -> Result<Answer, P
     let now = deps.host.clock.now();
     let claim = deps.store.find_verification(&hash).await?.ok_or_else(Problem::verification_refused)?;
     match deps.store.verify_email(&claim, &hash, deps.host.entropy.ulid(now), now).await {
-        Ok(()) => Ok(Answer::nothing()),
+        Ok(()) => {
+            tracing::info!(event = "email_verified", user = %claim.user, "authentication");
+            Ok(Answer::nothing())
+        }
         Err(VerifyRefused::TokenDead) => Err(Problem::verification_refused()),
         Err(VerifyRefused::Busy) => Err(Problem::try_again().retry_after(1)),
         Err(VerifyRefused::Store(error)) => Err(error.into()),

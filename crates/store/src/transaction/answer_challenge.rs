@@ -28,6 +28,19 @@ use crate::transaction::start_session::{StartRefused, clear_login_budget, same_u
 use crate::write::{TransactFailed, Write};
 use crate::{Store, StoreError, Table};
 
+/// One attempt at a challenge, to be charged.
+#[derive(Debug)]
+pub struct Charging<'a> {
+    pub user: UserId,
+    pub hash: &'a TokenHash,
+    /// The challenge's attempts as read.
+    pub before: ChallengeAttempts,
+    /// What the budget's rules leave after the charge.
+    pub charged: (FactorBudget, ChallengeAttempts),
+    /// Version of the factor budget as read.
+    pub version: u64,
+}
+
 /// A matched answer.
 #[derive(Debug)]
 pub struct Answered<'a> {
@@ -55,12 +68,11 @@ const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_ge
 
 impl Store {
     /// Charges one attempt; `false` when another answer was charged first: then this one is not evaluated.
-    pub async fn charge_challenge(
-        &self, user: UserId, hash: &TokenHash, before: ChallengeAttempts, charged: (FactorBudget, ChallengeAttempts), version: u64, id: Ulid, now: WallTime,
-    ) -> Result<bool, StoreError> {
+    pub async fn charge_challenge(&self, charging: Charging<'_>, id: Ulid, now: WallTime) -> Result<bool, StoreError> {
+        let Charging { user, hash, before, charged: (budget, attempts), version } = charging;
         let writes = [
-            budget_write(&Whose::User(user), Kind::Factor, &charged.0, version, now)?,
-            Write::update(Table::Identity, challenge::key(hash), COUNT).when(AS_READ).value(":attempts", n(before.0)).value(":next", n(charged.1.0)),
+            budget_write(&Whose::User(user), Kind::Factor, &budget, version, now)?,
+            Write::update(Table::Identity, challenge::key(hash), COUNT).when(AS_READ).value(":attempts", n(before.0)).value(":next", n(attempts.0)),
         ];
         match self.transact(&id.to_string(), &writes).await {
             Ok(()) => Ok(true),

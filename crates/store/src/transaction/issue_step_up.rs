@@ -22,6 +22,10 @@ use crate::{Store, StoreError, Table};
 #[derive(Debug)]
 pub struct Charge { pub password: (LoginBudget, u64), pub factor: Option<(FactorBudget, u64)> }
 
+/// The proof and what it was earned with.
+#[derive(Debug)]
+pub struct Earned<'a> { pub factor: Option<&'a Factor>, pub proof: &'a Proof, pub hash: &'a TokenHash }
+
 /// Which part of a step-up was wrong; for the audit row, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong { Password, Factor }
@@ -73,11 +77,12 @@ impl Store {
     }
     /// Stores the proof and spends what it was earned with.
     pub async fn issue_step_up(
-        &self, user: &User, charge: &Charge, factor: Option<&Factor>, proof: (&Proof, &TokenHash), id: Ulid, source: Option<IpAddr>, now: WallTime,
+        &self, user: &User, charge: &Charge, earned: Earned<'_>, id: Ulid, source: Option<IpAddr>, now: WallTime,
     ) -> Result<(), StartRefused> {
+        let Earned { factor, proof, hash } = earned;
         let mut writes = vec![
             same_user(user),
-            Write::put(Table::Identity, proof::key(proof.1), proof.0.to_row(proof.1)).when("attribute_not_exists(pk)"),
+            Write::put(Table::Identity, proof::key(hash), proof.to_row(hash)).when("attribute_not_exists(pk)"),
             audit::put(user.id, id, "step_up_given", factor.map(Factor::name), source, now),
         ];
         writes.extend(charge.writes(user.id, 1, &LoginBudget::FRESH, &FactorBudget::FRESH, now).map_err(StartRefused::Store)?);

@@ -24,7 +24,7 @@ async fn a_right_password_gives_a_session_for_one_hash_and_six_store_calls() {
     assert_eq!(answered.headers["set-cookie"], format!("__Host-session={token}; Path=/; Secure; HttpOnly; SameSite=Strict"));
     let shown = world.send(me(&token)).await;
     assert_eq!((shown.status.as_u16(), shown.json()["email"].as_str()), (200, Some(EMAIL)));
-    assert_eq!(world.events(user).await.last().map(String::as_str), Some("signed_in"));
+    assert!(world.events(user).await.contains(&"signed_in".to_owned()));
     assert_eq!(world.failures(user, "LOGIN").await, 0);
 }
 

@@ -1,0 +1,8 @@
+//! The sign-up's endpoints through its router, over the embedded AWS.
+#![allow(clippy::allow_attributes, reason = "expect would warn where a lint is off in tests anyway")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_debug_implementations, reason = "a test")]
+
+mod log;
+mod sign_up;
+mod verify_email;
+mod world;
