@@ -1,4 +1,6 @@
 //! Completing a reset while calls are lost, refused, cut off or never come back.
+#![allow(clippy::allow_attributes, reason = "not every file needs every one, so expect would warn")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test file")]
 
 mod reset;
 mod world;

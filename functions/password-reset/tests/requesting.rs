@@ -1,4 +1,6 @@
 //! Asking for a reset, looking at one, and what a token is worth.
+#![allow(clippy::allow_attributes, reason = "not every file needs every one, so expect would warn")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test file")]
 
 mod reset;
 mod world;

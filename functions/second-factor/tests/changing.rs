@@ -1,4 +1,6 @@
 //! Enrolling, confirming and removing the second factor, and its recovery codes.
+#![allow(clippy::allow_attributes, reason = "not every file needs every one, so expect would warn")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test file")]
 
 #[path = "../../password-reset/tests/world/mod.rs"]
 mod world;
