@@ -51,7 +51,6 @@ impl<D: Send + Sync + 'static> Api<D> {
 
     /// Mounts a handler. Its policy is enforced before it runs.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where routes meet the router")]
     pub fn mount<H, F>(mut self, route: Route, handler: H) -> Self
     where
         H: Fn(Arc<D>, Request) -> F + Clone + Send + Sync + 'static,

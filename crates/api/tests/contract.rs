@@ -45,6 +45,8 @@ impl emulators::WallClock for Still {
 }
 
 struct Surface { router: Router, emulators: Emulators, store: Store, ran: Arc<AtomicU32>, now: WallTime }
+/// Counts the handlers that ran.
+struct Counter(Arc<AtomicU32>);
 struct Answered { status: u16, headers: http::HeaderMap, text: String }
 
 impl Surface {
@@ -60,7 +62,7 @@ impl Surface {
         let environment = Environment::of(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let host = Host { clock: clock.clone(), entropy: Arc::new(SystemEntropy), aws: emulators.sdk_config(Caller::owner("api")), environment };
         let ran = Arc::new(AtomicU32::new(0));
-        let router = Api::new(Gate::of(&host).unwrap(), ran.clone())
+        let router = Api::new(Gate::of(&host).unwrap(), Counter(ran.clone()))
             .mount(ECHO, echo).mount(OWN, run).mount(READ, run).mount(GUARDED, run).into_router();
         Self { router, emulators, store: Store::of(&host), ran, now: WallTime::from_ms(1_764_000_000_000) }
     }
@@ -108,13 +110,13 @@ impl Answered {
 #[serde(deny_unknown_fields)]
 struct Form { name: String }
 
-async fn echo(_: Arc<Arc<AtomicU32>>, request: Request) -> Result<Answer, Problem> {
+async fn echo(_: Arc<Counter>, request: Request) -> Result<Answer, Problem> {
     let id: UserId = request.id("id")?;
     let Form { name } = request.json()?;
     Ok(Answer::ok(&json!({ "id": id, "name": name, "source": request.source().map(|s| s.to_string()), "after": request.query("after") })))
 }
-async fn run(ran: Arc<Arc<AtomicU32>>, _: Request) -> Result<Answer, Problem> {
-    ran.fetch_add(1, Ordering::SeqCst);
+async fn run(ran: Arc<Counter>, _: Request) -> Result<Answer, Problem> {
+    ran.0.fetch_add(1, Ordering::SeqCst);
     Ok(Answer::nothing())
 }
 fn random() -> &'static dyn host::Entropy { &SystemEntropy }
