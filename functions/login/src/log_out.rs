@@ -9,6 +9,7 @@ use crate::event::note;
 
 /// Ends it.
 pub async fn log_out(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    request.no_fields()?;
     let session = request.session()?;
     let token = deps.host.entropy.ulid(deps.host.clock.now());
     deps.store.end_session(session.user_id(), session.stored.id, &session.hash, token).await?;

@@ -1,16 +1,21 @@
 //! `POST /v1/step-up`: all factors once more, for exactly one request (ST-1).
+//!
+//! A recovery code stands in for a lost authenticator for one request alone: its removal. Otherwise whoever lost it could
+//! never enrol a new one, and the freeze of RC-5 would never end.
 
 use std::sync::Arc;
 
 use account::budget::ChallengeAttempts;
+use account::id::JobId;
 use account::password::Password;
 use account::token::{Purpose, new_token};
 use account::{Secret, UserId, WallTime};
 use api::problem::Fault;
-use api::{Answer, Problem, Request};
+use api::{Answer, Problem, Request, routes};
 use serde::{Deserialize, Serialize};
 use store::entity::budget::Whose;
 use store::entity::credential::Credential;
+use store::entity::job::{Mail, Notice};
 use store::entity::proof::{self, Proof};
 use store::transaction::issue_step_up::{Charge, Earned, Wrong};
 use store::transaction::read_for_login::ForLogin;
@@ -28,6 +33,8 @@ struct Form {
     method: String, path: String, body_sha256: String, password: Password,
     #[serde(default)]
     totp: Option<Secret<String>>,
+    #[serde(default)]
+    recovery_code: Option<Secret<String>>,
 }
 #[derive(Serialize)]
 struct ProofGiven { proof: String, expires_at: String }
@@ -59,7 +66,15 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         user, epoch: session.user.trade_epoch, cred_version: session.user.cred_version, method: form.method, path: form.path,
         body_sha256: form.body_sha256, expires_at: now.plus_seconds(proof::LIFE_S),
     };
-    let earned = Earned { factor: factor.as_ref(), proof: &proof, hash: &token.hash };
+    let notice = match &factor {
+        Some(Factor::RecoveryCode(_)) => {
+            let codes_left = deps.store.recovery_codes(user).await?.len().saturating_sub(1);
+            Some(Mail { to: credential.email.to_string(), notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left } })
+        }
+        None | Some(Factor::Totp(_)) => None,
+    };
+    let job = JobId::new(deps.host.entropy.ulid(now));
+    let earned = Earned { factor: factor.as_ref(), proof: &proof, hash: &token.hash, notice: notice.as_ref().map(|mail| (job, mail)) };
     match deps.store.issue_step_up(&session.user, &charge, earned, deps.host.entropy.ulid(now), request.source(), now).await {
         Ok(()) => {
             note("step_up_given", Some(user), factor.as_ref().map(Factor::name), request.source());
@@ -75,7 +90,7 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
 /// RL-3, TP-7, TP-9: charged before anything is evaluated; the factor counts with those of the login.
 async fn charge(deps: &Deps, user: UserId, found: &ForLogin, form: &Form, now: WallTime) -> Result<Charge, Problem> {
     let with_factor = found.credential.as_ref().ok_or_else(Problem::no_session)?.totp.is_some();
-    if with_factor && form.totp.is_none() { return Err(Problem::second_factor_missing()); }
+    if with_factor && form.totp.is_none() && form.recovery_code.is_none() { return Err(Problem::second_factor_missing()); }
     let password = found.step_up.state.admit(now).map_err(|_| Problem::step_up_refused())?;
     let factor = if with_factor {
         let (charged, _) = found.factor.state.admit(ChallengeAttempts::FRESH, now).map_err(|_| Problem::step_up_refused())?;
@@ -96,11 +111,12 @@ async fn evaluate_all(deps: &Deps, credential: &Credential, form: &Form, now: Wa
         Err(NotCompared::Ours(problem)) => return Err(NoFactors::Ours(problem)),
     };
     if !matches { return Err(NoFactors::Wrong(Wrong::Password)); }
-    match (&credential.totp, &form.totp) {
+    // EXPOSE: moved into the form of what is evaluated.
+    let copy = |code: &Option<Secret<String>>| code.as_ref().map(|c| Secret::new(c.expose(String::clone)));
+    match (&credential.totp, Shown::of(copy(&form.totp), copy(&form.recovery_code))) {
         (None, _) => Ok(None),
         (Some(_), None) => Err(NoFactors::Wrong(Wrong::Factor)),
-        // EXPOSE: moved into the form of what is evaluated.
-        (Some(_), Some(code)) => match evaluate(deps, credential, &Shown::Totp(Secret::new(code.expose(String::clone))), now).await {
+        (Some(_), Some(shown)) => match evaluate(deps, credential, &shown, now).await {
             Ok(factor) => Ok(Some(factor)),
             Err(FactorFailed::Wrong) => Err(NoFactors::Wrong(Wrong::Factor)),
             Err(FactorFailed::Ours(problem)) => Err(NoFactors::Ours(problem)),
@@ -116,5 +132,10 @@ fn check_target(form: &Form) -> Result<(), Problem> {
     if !form.path.starts_with("/v1/") || form.path.len() > 200 { faults.push(fault("/path", "a path of this API, such as /v1/connections")); }
     let is_hash = form.body_sha256.len() == 64 && form.body_sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if !is_hash { faults.push(fault("/body_sha256", "64 lower-case hex characters: the SHA-256 of the body's bytes")); }
+    let removes_factor = (form.method.as_str(), form.path.as_str()) == ("DELETE", routes::REMOVE_TOTP.path());
+    if form.recovery_code.is_some() && !removes_factor {
+        faults.push(fault("/recovery_code", "a recovery code confirms only DELETE /v1/second-factors/totp; use the authenticator's code in totp"));
+    }
+    if form.recovery_code.is_some() && form.totp.is_some() { faults.push(fault("/recovery_code", "send either totp or recovery_code")); }
     if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_fields().with_faults(faults)) }
 }

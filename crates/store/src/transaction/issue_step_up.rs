@@ -1,9 +1,12 @@
 //! Issues a step-up proof: charged first, then the factor is spent in the transaction that stores the proof (ST-1, TP-5).
 //!
-//! writes: proof, factor, budgets cleared, audit row. checks: credential version and generation as read.
+//! writes: proof, factor, budgets cleared, audit row; for a recovery code also the freeze and a notice (RC-5). checks: credential
+//! version and generation as read.
 //! `refuse_step_up` writes an audit row and gives an unused factor charge back.
 
 use account::budget::{FactorBudget, LoginBudget};
+use account::id::JobId;
+use account::security_event::SecurityEvent;
 use account::token::TokenHash;
 use account::{UserId, WallTime};
 use std::net::IpAddr;
@@ -11,8 +14,10 @@ use ulid::Ulid;
 
 use crate::entity::budget::{Kind, Whose, budget_write};
 use crate::entity::proof::{self, Proof};
-use crate::entity::user::User;
-use crate::entity::audit;
+use crate::attribute::{n, s};
+use crate::entity::job::{Mail, put_mail};
+use crate::entity::user::{User, frozen_why};
+use crate::entity::{audit, user};
 use crate::transaction::spend_factor::Factor;
 use crate::transaction::start_session::{StartRefused, same_user, settled};
 use crate::write::{TransactFailed, Write};
@@ -24,7 +29,13 @@ pub struct Charge { pub password: (LoginBudget, u64), pub factor: Option<(Factor
 
 /// The proof and what it was earned with.
 #[derive(Debug)]
-pub struct Earned<'a> { pub factor: Option<&'a Factor>, pub proof: &'a Proof, pub hash: &'a TokenHash }
+pub struct Earned<'a> {
+    pub factor: Option<&'a Factor>,
+    pub proof: &'a Proof,
+    pub hash: &'a TokenHash,
+    /// RC-5: the notice that a recovery code was used.
+    pub notice: Option<(JobId, &'a Mail)>,
+}
 
 /// Which part of a step-up was wrong; for the audit row, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,14 +90,32 @@ impl Store {
     pub async fn issue_step_up(
         &self, user: &User, charge: &Charge, earned: Earned<'_>, id: Ulid, source: Option<IpAddr>, now: WallTime,
     ) -> Result<(), StartRefused> {
-        let Earned { factor, proof, hash } = earned;
+        let Earned { factor, proof, hash, notice } = earned;
         let mut writes = vec![
-            same_user(user),
+            as_user(user, factor, now),
             Write::put(Table::Identity, proof::key(hash), proof.to_row(hash)).when("attribute_not_exists(pk)"),
             audit::put(user.id, id, "step_up_given", factor.map(Factor::name), source, now),
         ];
         writes.extend(charge.writes(user.id, 1, &LoginBudget::FRESH, &FactorBudget::FRESH, now).map_err(StartRefused::Store)?);
         if let Some(factor) = factor { writes.extend(factor.writes(user.id, now)); }
+        if let Some((job, mail)) = notice { writes.push(put_mail(job, Some(user.id), mail, now).map_err(StartRefused::Store)?); }
         settled(self.transact(&id.to_string(), &writes).await)
+    }
+}
+
+const FREEZE: &str = "SET #frozen_until = :frozen_until, #frozen_why = :frozen_why";
+const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
+
+/// The user as read; a recovery code freezes entries until a new factor is on (RC-5). Sessions stay: this one was signed in
+/// with all factors, and the removal that the proof is for ends the others.
+fn as_user(user: &User, factor: Option<&Factor>, now: WallTime) -> Write {
+    match factor {
+        None | Some(Factor::Totp(_)) => same_user(user),
+        Some(Factor::RecoveryCode(_)) => {
+            let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, now);
+            Write::update(Table::Identity, user::key(user.id), FREEZE).when(SAME)
+                .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+                .value(":frozen_until", n(frozen.frozen_until().ms())).value(":frozen_why", s(frozen_why(frozen)))
+        }
     }
 }
