@@ -245,8 +245,10 @@ async fn a_removed_attribute_is_gone_from_the_folder_after_a_checkpoint() {
     vault.name = "vault".into();
     vault.stream = None;
     local.emulators.ensure_tables(&[vault]).unwrap();
-    let put = client.put_item().table_name("vault").item("pk", text("a")).item("sk", text("-"));
-    put.item("wrapped_key", text(canary)).send().await.unwrap();
+    for pk in ["a", "b", "c", "d"] {
+        let put = client.put_item().table_name("vault").item("pk", text(pk)).item("sk", text("-"));
+        put.item("wrapped_key", text(&canary.repeat(200))).send().await.unwrap();
+    }
     let holds = || {
         std::fs::read_dir(folder.path()).unwrap().any(|file| {
             let content = std::fs::read(file.unwrap().path()).unwrap();
@@ -254,8 +256,14 @@ async fn a_removed_attribute_is_gone_from_the_folder_after_a_checkpoint() {
         })
     };
     assert!(holds());
-    let remove = client.update_item().table_name("vault").key("pk", text("a")).key("sk", text("-"));
-    remove.update_expression("REMOVE wrapped_key").send().await.unwrap();
+    for pk in ["a", "b"] {
+        let remove = client.update_item().table_name("vault").key("pk", text(pk)).key("sk", text("-"));
+        remove.update_expression("REMOVE wrapped_key").send().await.unwrap();
+    }
+    for pk in ["c", "d"] {
+        let delete = client.delete_item().table_name("vault").key("pk", text(pk)).key("sk", text("-"));
+        delete.send().await.unwrap();
+    }
     local.emulators.checkpoint().unwrap();
     assert!(!holds(), "the wrapped key is still in the folder");
 }

@@ -148,6 +148,7 @@ pub(crate) fn checkpoint(connection: &rusqlite::Connection) -> Result<(), Answer
 /// What the engine's own schema lacks: indexes for its stream records (every write scans them otherwise), our token
 /// and checkpoint tables, and overwriting of deleted rows.
 fn prepare(storage: &Storage) -> rusqlite::Result<()> {
+    // One index alone for the stream: beside a second that begins the same SQLite may choose the wrong one.
     // NORMAL: a commit survives the end of the process however it comes (kill -9); only a power cut may lose the last.
     storage.conn().execute_batch(
         "PRAGMA secure_delete = ON;
@@ -155,8 +156,6 @@ fn prepare(storage: &Storage) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          CREATE INDEX IF NOT EXISTS _local_stream_last
            ON _stream_records(table_name, CAST(sequence_number AS INTEGER));
-         CREATE INDEX IF NOT EXISTS _local_stream_next
-           ON _stream_records(table_name, shard_id, CAST(sequence_number AS INTEGER));
          CREATE INDEX IF NOT EXISTS _local_stream_age ON _stream_records(created_at);
          CREATE TABLE IF NOT EXISTS _local_checkpoints
            (reader TEXT, table_name TEXT, position INTEGER NOT NULL, PRIMARY KEY (reader, table_name));",
