@@ -26,6 +26,23 @@ pub use transport::{Faulty, Lost};
 /// The pair that stories trade.
 pub const PAIR: &str = "BTC-USDT";
 
+/// What only the transaction that authorises a PLACE says before any other.
+const AUTHORISES_A_PLACE: &str = "#trade_id_seen = :trade_id";
+
+/// The exchange's own clock, off by a constant.
+#[derive(Debug)]
+struct Ahead { clock: Arc<FakeClock>, ms: i64 }
+#[async_trait::async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> WallTime { self.clock.now().plus_ms(self.ms) }
+    fn monotonic(&self) -> host::Monotonic { self.clock.monotonic() }
+    async fn wait(&self, time: std::time::Duration) { self.clock.wait(time).await; }
+}
+fn exchange_ahead(machine: &Machine, clock: Arc<FakeClock>, ms: i64) -> axum::Router {
+    let host = machine.host("paper-exchange").expect("the exchange's host").clone();
+    function_paper_exchange::router(function_paper_exchange::Deps::of(&host::Host { clock: Arc::new(Ahead { clock, ms }), ..host }))
+}
+
 /// Random bytes from a seed: the same story draws the same bytes.
 #[derive(Debug)]
 struct Seeded { seed: u64, drawn: Mutex<u64> }
@@ -40,7 +57,8 @@ impl Entropy for Seeded {
     }
 }
 
-/// Everything a story touches.
+/// Everything a story touches. Clones share it: a story's clone works beside it, such as a function that is paused.
+#[derive(Clone)]
 pub struct World {
     pub seed: u64,
     pub clock: Arc<FakeClock>,
@@ -49,7 +67,7 @@ pub struct World {
     pub faults: Arc<Script>,
     /// Faults between functions and the exchange.
     pub exchange: Arc<Faulty>,
-    pub tape: Mutex<CandleTape>,
+    pub tape: Arc<Mutex<CandleTape>>,
     router: axum::Router,
 }
 
@@ -61,15 +79,18 @@ impl Drop for World {
 
 impl World {
     /// A fresh world in memory.
-    pub fn seeded(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at_noon())) }
+    pub fn seeded(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at_noon()), 0) }
+
+    /// A world whose exchange has a clock of its own, ahead of everybody else's (RF-5); behind when negative.
+    pub fn with_exchange_clock_ahead(seed: u64, ms: i64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at_noon()), ms) }
 
     /// A world in memory whose clock starts at the system's: for binaries that read the system's clock themselves.
-    pub fn beside_the_system_clock(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at(host::SystemClock::new().now()))) }
+    pub fn beside_the_system_clock(seed: u64) -> Self { Self::build(seed, None, Arc::new(FakeClock::at(host::SystemClock::new().now())), 0) }
 
     /// A world over a data folder: build it again over the same folder and clock for a restart.
-    pub fn in_folder(seed: u64, folder: &std::path::Path, clock: Arc<FakeClock>) -> Self { Self::build(seed, Some(folder), clock) }
+    pub fn in_folder(seed: u64, folder: &std::path::Path, clock: Arc<FakeClock>) -> Self { Self::build(seed, Some(folder), clock, 0) }
 
-    fn build(seed: u64, folder: Option<&std::path::Path>, clock: Arc<FakeClock>) -> Self {
+    fn build(seed: u64, folder: Option<&std::path::Path>, clock: Arc<FakeClock>, exchange_ahead_ms: i64) -> Self {
         let exchange = Arc::new(Faulty::default());
         let sender = "no-reply@shearpin.localhost";
         let local = Local {
@@ -83,11 +104,11 @@ impl World {
             data_dir: folder.map(Into::into), clock: clock.clone(), wall: clock.clone(), entropy: Arc::new(Seeded { seed, drawn: Mutex::new(0) }),
             transport: exchange.clone(), local, extra: BTreeMap::new(),
         }).expect("the machine starts");
-        exchange.connect(machine.exchange());
+        exchange.connect(if exchange_ahead_ms == 0 { machine.exchange() } else { exchange_ahead(&machine, clock.clone(), exchange_ahead_ms) });
         let faults = Arc::new(Script::new());
         machine.emulators().set_faults(Some(faults.clone()));
         let router = machine.api().expect("the API");
-        let tape = Mutex::new(CandleTape::new(60_000));
+        let tape = Arc::new(Mutex::new(CandleTape::new(60_000)));
         Self { seed, clock, machine: Arc::new(machine), faults, exchange, tape, router }
     }
 
@@ -120,6 +141,11 @@ impl World {
             self.candle(&last, &last, &last).await;
         }
     }
+    /// Works everything beside the story, for functions that are to be paused.
+    pub fn drains_beside(&self) -> tokio::task::JoinHandle<()> {
+        let world = self.clone();
+        tokio::spawn(async move { world.drain().await })
+    }
     /// Works everything that can be worked now.
     pub async fn drain(&self) { self.machine.drain().await.expect("drained"); }
 
@@ -134,6 +160,33 @@ impl World {
         let gate = Arc::new(Gate::default());
         self.faults.once(When::calls(caller, operation), Act::PauseAfter(gate.clone()));
         gate
+    }
+    /// Stops the signer before the transaction that authorises the next PLACE, after all its reads.
+    pub fn pause_before_authorising(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.faults.once(When::calls("signer", "TransactWriteItems").with_body(AUTHORISES_A_PLACE), Act::PauseBefore(gate.clone()));
+        gate
+    }
+    /// Stops the signer when the next PLACE was authorised, before it reads the secret.
+    pub fn pause_after_authorising(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.faults.once(When::calls("signer", "TransactWriteItems").with_body(AUTHORISES_A_PLACE), Act::PauseAfter(gate.clone()));
+        gate
+    }
+    /// The PLACE intents, as stored.
+    pub async fn placements(&self) -> Vec<BTreeMap<String, serde_json::Value>> {
+        self.dump("trading").await.into_iter().filter(|item| item.get("what").is_some_and(|what| what == "PLACE")).collect()
+    }
+    /// Every secret that Secrets Manager still has.
+    pub async fn secrets(&self) -> Vec<String> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
+        let listed = client.list_secrets().send().await.expect("the list").secret_list.unwrap_or_default();
+        listed.into_iter().filter_map(|secret| secret.name).collect()
+    }
+    /// The texts of the mails to an address, oldest first.
+    pub fn mails_to(&self, email: &str) -> Vec<String> {
+        let mails = self.machine.emulators().mailbox().expect("the mailbox");
+        mails.iter().filter(|mail| mail.to.iter().any(|to| to == email)).filter_map(|mail| mail.text.clone()).collect()
     }
     /// The orders that the exchange accepted at or after a moment.
     pub async fn accepted_since(&self, at: WallTime) -> Vec<function_paper_exchange::AcceptedOrder> {

@@ -19,6 +19,10 @@ pub enum Lost {
     Answer,
     /// The exchange does it, and a gateway answers this status instead.
     Status(u16),
+    /// The exchange does it, and its answer is cut off in the middle.
+    Body,
+    /// It is lost on the way, and nobody knows whether it arrived.
+    Vanished,
     /// It waits before it leaves.
     PauseBefore(Arc<Gate>),
     /// The exchange does it; its answer waits.
@@ -27,7 +31,7 @@ pub enum Lost {
 
 /// A transport with rules: each rule acts on one request to its endpoint.
 #[derive(Default)]
-pub struct Faulty { router: OnceLock<axum::Router>, rules: Mutex<VecDeque<(Endpoint, Lost)>>, sent: Mutex<Vec<Endpoint>> }
+pub struct Faulty { router: OnceLock<axum::Router>, rules: Mutex<VecDeque<(Endpoint, usize, Lost)>>, sent: Mutex<Vec<Endpoint>>, refused: Mutex<Vec<String>> }
 
 impl std::fmt::Debug for Faulty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("Faulty(..)") }
@@ -36,7 +40,9 @@ impl std::fmt::Debug for Faulty {
 impl Faulty {
     pub(super) fn connect(&self, router: axum::Router) { self.router.set(router).expect("connected once"); }
     /// Acts on the next request to this endpoint.
-    pub fn once(&self, endpoint: Endpoint, lost: Lost) { self.rules.lock().unwrap().push_back((endpoint, lost)); }
+    pub fn once(&self, endpoint: Endpoint, lost: Lost) { self.after(endpoint, 0, lost); }
+    /// Lets so many requests to this endpoint pass and acts on the one that follows.
+    pub fn after(&self, endpoint: Endpoint, pass: usize, lost: Lost) { self.rules.lock().unwrap().push_back((endpoint, pass, lost)); }
     /// Stops the next request to this endpoint before it leaves.
     pub fn pause_before(&self, endpoint: Endpoint) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
@@ -46,10 +52,21 @@ impl Faulty {
     /// How often an endpoint was asked, lost requests not counted.
     pub fn count(&self, endpoint: Endpoint) -> usize { self.sent.lock().unwrap().iter().filter(|e| **e == endpoint).count() }
 
+    /// Orders that the exchange refused, as `endpoint status code`.
+    pub fn refusals(&self) -> Vec<String> { self.refused.lock().unwrap().clone() }
+    fn note_refusal(&self, endpoint: Endpoint, answer: &Answer) {
+        if endpoint != Endpoint::PlaceOrder || answer.status < 400 { return; }
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        self.refused.lock().unwrap().push(format!("{endpoint:?} {} {}", answer.status, body["code"]));
+    }
     fn rule(&self, endpoint: Endpoint) -> Option<Lost> {
         let mut rules = self.rules.lock().unwrap();
-        let at = rules.iter().position(|(e, _)| *e == endpoint)?;
-        rules.remove(at).map(|(_, lost)| lost)
+        let at = rules.iter().position(|(e, ..)| *e == endpoint)?;
+        if rules[at].1 > 0 {
+            rules[at].1 -= 1;
+            return None;
+        }
+        rules.remove(at).map(|(.., lost)| lost)
     }
     async fn ask(&self, parts: Parts) -> Answer {
         let path = parts.query.expose(|query| if query.is_empty() { parts.path().to_owned() } else { format!("{}?{query}", parts.path()) });
@@ -73,12 +90,15 @@ impl Transport for Faulty {
         if let Some(Lost::PauseBefore(gate)) = &rule { gate.pass().await; }
         if matches!(rule, Some(Lost::Request)) { return Sent::NotSent { why: "the story lost the request".into() }; }
         self.sent.lock().unwrap().push(endpoint);
+        if matches!(rule, Some(Lost::Vanished)) { return Sent::Unknown { why: "the story lost the request on its way".into() }; }
         let answer = self.ask(parts).await;
+        self.note_refusal(endpoint, &answer);
         match rule {
             Some(Lost::Answer) => Sent::Unknown { why: "the story lost the answer".into() },
             Some(Lost::Status(status)) => Sent::Answered(Answer { status, retry_after_s: None, body: b"<html>bad gateway</html>".to_vec() }),
+            Some(Lost::Body) => Sent::Answered(Answer { body: answer.body[..answer.body.len() / 2].to_vec(), ..answer }),
             Some(Lost::PauseAfter(gate)) => { gate.pass().await; Sent::Answered(answer) }
-            Some(Lost::Request | Lost::PauseBefore(_)) | None => Sent::Answered(answer),
+            Some(Lost::Request | Lost::Vanished | Lost::PauseBefore(_)) | None => Sent::Answered(answer),
         }
     }
 }

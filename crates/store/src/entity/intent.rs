@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | trading | `BOT#<bot>` | `INTENT#<client id>` (PLACE), `INTENT#CANCEL#<client id>#<number>`, `INTENT#QUERY#<subject>#<wall minute>` | `kind` S = `intent` (the stream filter); `what` S `PLACE`, `CANCEL`, `QUERY`; `state` S (see [`IntentState`]); `user`, `connection`, `exchange`, `pair`, `deal` S; `order` S (JSON of `PlannedOrder`; PLACE); `subject` S (client order id, `BALANCES`, `PERMISSIONS`; CANCEL and QUERY); `entry` BOOL; `run`, `epoch` N; `proposed_at`, `authorised_at` N (wall ms); `drive` N (raised by the sweep to make the stream deliver again); `why` S (refusals, signer errors); `intent_key` S = state while PROPOSED, AUTHORISED or UNKNOWN, `intent_ms` N (wall ms; the sweep's index); `ttl` N once final |
+//! | trading | `BOT#<bot>` | `INTENT#<client id>` (PLACE), `INTENT#CANCEL#<client id>#<number>`, `INTENT#QUERY#<subject>#<wall minute>` | `kind` S = `intent` (the stream filter); `what` S `PLACE`, `CANCEL`, `QUERY`; `state` S (see [`IntentState`]); `user`, `connection`, `exchange`, `pair`, `deal` S; `order` S (JSON of `PlannedOrder`; PLACE); `subject` S (client order id, `BALANCES`, `PERMISSIONS`; CANCEL and QUERY); `entry` BOOL; `run`, `epoch` N; `proposed_at`, `authorised_at` N (wall ms); `drive` N (raised by the sweep to make the stream deliver again); `why` S (refusals, signer errors); `intent_key` S = state while PROPOSED, AUTHORISED or UNKNOWN, `intent_ms` N (wall ms; the sweep's index); `user_key` S = `USER#<user>` while a PLACE is AUTHORISED or UNKNOWN (display index: a reset names what may still arrive); `ttl` N once final |
 //!
 //! A QUERY for a connection (balances, permissions) lives under pk `USER#<user>` instead of a bot.
 
@@ -117,6 +117,8 @@ impl Intent {
             Ask::QueryOrder { order } => ("QUERY", None, order.to_string(), false, None),
             Ask::QueryConnection(subject) => ("QUERY", None, subject.as_str().to_owned(), false, None),
         };
+        // From its authorisation to its end an order may arrive at the exchange (G2).
+        let in_flight = matches!(self.ask, Ask::Place(_)) && matches!(self.state, IntentState::Authorised | IntentState::Unknown);
         let open = matches!(self.state, IntentState::Proposed | IntentState::Authorised | IntentState::Unknown);
         Ok(Row::keyed(&self.key).with("kind", s("intent")).with("what", s(what)).with("state", s(self.state.as_str()))
             .with("user", s(self.user)).with("connection", s(self.connection)).with("exchange", s(&self.exchange))
@@ -124,7 +126,8 @@ impl Intent {
             .with_some("order", order).with("subject", s(subject)).with("entry", truth(entry)).with_some("number", number)
             .with("run", n(self.run)).with("epoch", n(self.epoch.value())).with("proposed_at", n(self.proposed_at.ms()))
             .with_some("authorised_at", self.authorised_at.map(|t| n(t.ms()))).with("drive", n(0)).with_some("why", self.why.as_ref().map(s))
-            .with_some("intent_key", open.then(|| s(self.state.as_str()))).with_some("intent_ms", open.then(|| n(self.proposed_at.ms()))))
+            .with_some("intent_key", open.then(|| s(self.state.as_str()))).with_some("intent_ms", open.then(|| n(self.proposed_at.ms())))
+            .with_some("user_key", in_flight.then(|| s(format!("USER#{}", self.user)))))
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {

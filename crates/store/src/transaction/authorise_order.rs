@@ -2,7 +2,7 @@
 //!
 //! | write | condition |
 //! | --- | --- |
-//! | intent: PROPOSED to AUTHORISED, `authorised_at`, `trade_id_seen` | PROPOSED, not stale, at this epoch and run |
+//! | intent: PROPOSED to AUTHORISED, `authorised_at`, `trade_id_seen`; from here to its end in the index of the user (G2) | PROPOSED, not stale, at this epoch and run |
 //! | connection: GU-5 counters | LIVE, at this epoch, pair allowed; entries: verdict accepted |
 //! | user: check | at this epoch, `fencing_until` past; entries: `frozen_until` past and ACTIVE, or COOLING that is past or on paper |
 //! | bot: check | at this run; base order: RUNNING; averaging order: RUNNING or FINISHING |
@@ -157,7 +157,7 @@ impl Item {
     const ALL: [Item; 6] = [Item::Intent, Item::Connection, Item::User, Item::Bot, Item::Deal, Item::Kill];
 }
 
-const INTENT: &str = "SET #state = :authorised, #intent_key = :authorised, #authorised_at = :now, #intent_ms = :now, #trade_id_seen = :trade_id";
+const INTENT: &str = "SET #state = :authorised, #intent_key = :authorised, #authorised_at = :now, #intent_ms = :now, #trade_id_seen = :trade_id, #user_key = :user_key";
 const INTENT_IF: &str = "#state = :proposed AND #proposed_at >= :oldest AND #epoch = :epoch AND #run = :run";
 
 const BASE_ORDER_IF: &str = "#run = :run AND #state = :running";
@@ -206,7 +206,7 @@ fn writes(what: &Authorising<'_>, windows: Windows, now: WallTime) -> Vec<Write>
         Item::Intent => Write::update(Table::Trading, intent.key.clone(), INTENT).when(INTENT_IF)
             .value(":authorised", s("AUTHORISED")).value(":proposed", s("PROPOSED")).value(":now", n(now.ms()))
             .value(":oldest", n(now.ms() - STALE_AFTER_MS)).value(":epoch", n(intent.epoch.value())).value(":run", n(intent.run))
-            .value(":trade_id", n(what.trade_id_seen)),
+            .value(":trade_id", n(what.trade_id_seen)).value(":user_key", s(format!("USER#{}", intent.user))),
         Item::Connection => authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units),
         Item::User => authorising::user(intent.user, intent.epoch, if entry { authorising::Entry::on(what.on_paper) } else { authorising::Entry::No }, now),
         Item::Bot => {

@@ -52,7 +52,7 @@ impl Ending {
     }
 }
 
-const INTENT: &str = "SET #state = :final, #why = :why, #ttl = :ttl REMOVE #intent_key, #intent_ms";
+const INTENT: &str = "SET #state = :final, #why = :why, #ttl = :ttl REMOVE #intent_key, #intent_ms, #user_key";
 const INTENT_IF: &str = "#state = :from OR #state = :or_from";
 /// Two looks are needed, so a second one never moves the first.
 const FIRST_LOOK: &str = "SET #absent_at = if_not_exists(#absent_at, :now)";

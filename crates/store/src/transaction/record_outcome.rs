@@ -83,7 +83,7 @@ macro_rules! order_set { () => { "SET #deal = :deal, #user = :user, #connection 
 const ORDER_OPEN: &str = concat!(order_set!(), ", #user_key = :user_key");
 const ORDER_FINAL: &str = concat!(order_set!(), " REMOVE #user_key");
 const ORDER_IF: &str = "attribute_not_exists(pk) OR (#executed_units <= :units AND (#status = :new OR #status = :partial))";
-const ANSWERED: &str = "SET #state = :sent, #ttl = :ttl REMOVE #intent_key, #intent_ms";
+const ANSWERED: &str = "SET #state = :sent, #ttl = :ttl REMOVE #intent_key, #intent_ms, #user_key";
 const ANSWERED_IF: &str = "#state = :authorised OR #state = :unknown";
 const TRADES: &str = "SET #trade_id_seen = :trade_id";
 pub(super) const DEAL: &str = "SET #orders_version = #orders_version + :one";
