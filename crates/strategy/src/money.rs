@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const ADMITTED_MAX: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0);
 /// Decimals admitted at the door; finer input is refused, never cut.
 const ADMITTED_SCALE_MAX: u32 = 18;
+/// The longest text that is read at all.
+const DIGITS_MAX: usize = 40;
 
 /// Why a text is not a money value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +41,6 @@ pub enum NotMoney {
 fn parse_decimal(text: &str) -> Result<Decimal, NotMoney> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let shape = !digits.is_empty()
-        && digits.len() <= 40
         && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         && digits.bytes().filter(|b| *b == b'.').count() <= 1
         && !digits.starts_with('.')
@@ -50,6 +51,10 @@ fn parse_decimal(text: &str) -> Result<Decimal, NotMoney> {
     let significant = digits.split_once('.').map_or(0, |(_, fraction)| fraction.trim_end_matches('0').len());
     if significant > ADMITTED_SCALE_MAX as usize {
         return Err(NotMoney::TooFine);
+    }
+    // What the decimal type cannot read is far beyond the bounds, and still a number: its owner is told which bound.
+    if digits.len() > DIGITS_MAX {
+        return Err(NotMoney::TooLarge);
     }
     let value = Decimal::from_str_exact(text).map_err(|_| NotMoney::TooLarge)?;
     if value.abs() > ADMITTED_MAX { Err(NotMoney::TooLarge) } else { Ok(value) }
@@ -256,6 +261,7 @@ mod tests {
         check("1000000000000", Ok("1000000000000"));
         check("1000000000000.000000000000000001", Err(NotMoney::TooLarge));
         check("0.0000000000000000001", Err(NotMoney::TooFine));
+        check(&"9".repeat(41), Err(NotMoney::TooLarge));
         check("-1", Err(NotMoney::Negative));
         for text in ["", "-", ".5", "5.", "1e3", " 1", "1 ", "+1", "1,5", "NaN", "0x1", "1.2.3", "١"] {
             check(text, Err(NotMoney::NotADecimal));

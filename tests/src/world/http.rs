@@ -56,6 +56,21 @@ impl Browser {
         let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
         Answered { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes }
     }
+    /// A request exactly as given, with any bytes: nothing is added, not even the session.
+    pub async fn raw(&self, method: &str, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Answered {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers { request = request.header(*name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap()); }
+        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        Answered { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes }
+    }
+    /// A proof for a request with any bytes.
+    pub async fn proof_for(&self, method: &str, path: &str, body: &[u8]) -> String {
+        let mut form = json!({ "method": method, "path": path, "body_sha256": hex::encode(Sha256::digest(body)), "password": self.password });
+        if self.seed.is_some() { form["totp"] = json!(self.fresh_code()); }
+        self.post("/v1/step-up", &form).await.ok()["proof"].as_str().unwrap().to_owned()
+    }
     /// `POST`.
     pub async fn post(&self, path: &str, body: &Value) -> Answered { self.send("POST", path, Some(&body.to_string()), &[]).await }
     /// `GET`.
