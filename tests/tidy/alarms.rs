@@ -22,6 +22,11 @@ fn every_alarm_has_its_runbook() {
         }
     }
     assert!(!named.is_empty());
-    findings.extend(files("infra/runbooks", ".md").into_iter().filter(|p| !named.contains(p)).map(|p| format!("{p}: no alarm names it")));
+    findings.extend(
+        files("infra/runbooks", ".md")
+            .into_iter()
+            .filter(|p| !named.contains(p))
+            .map(|p| format!("{p}: no alarm names it")),
+    );
     report("alarms and runbooks", &findings);
 }

@@ -24,8 +24,19 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("emulators", &[]),
 ];
 /// What a function may name; `vault` only those that `POWERS` says.
-const FUNCTIONS_MAY_NAME: &[&str] =
-    &["account", "api", "decision-queue", "exchange", "host", "identity-key", "paper", "store", "strategy", "vault", "wire"];
+const FUNCTIONS_MAY_NAME: &[&str] = &[
+    "account",
+    "api",
+    "decision-queue",
+    "exchange",
+    "host",
+    "identity-key",
+    "paper",
+    "store",
+    "strategy",
+    "vault",
+    "wire",
+];
 /// Who may name all of ours: the machine, the command line and the tests.
 const COMPOSE: &[&str] = &["local-stack", "shearpin", "tests"];
 /// Crates that give a power, with the only crates under `crates/` and `functions/` that may have it.
@@ -34,7 +45,7 @@ const POWERS: &[(&str, &[&str])] = &[
     ("aws-sdk-kms", &["identity-key", "vault"]),
     ("aws-sdk-secretsmanager", &["vault"]),
     ("aws-sdk-sesv2", &["function-mailer"]),
-    ("aws-sdk-sqs", &["decision-queue", "local-stack"]),
+    ("aws-sdk-sqs", &["decision-queue"]),
     ("dynoxide-rs", &["emulators"]),
     ("identity-key", &["function-login", "function-password-reset", "function-second-factor", "function-signup"]),
     ("reqwest", &["wire"]),
@@ -44,13 +55,26 @@ const POWERS: &[(&str, &[&str])] = &[
 /// Grants of `POWERS` beyond it, with the reason. May only shrink.
 const POWERS_LENT: &[(&str, &str)] = &[];
 /// What a pure crate cannot name: whatever does input or output, or brings time and chance.
-const IMPURE: &[&str] = &["aws-", "aws_", "axum", "getrandom", "hyper", "lambda_", "rand", "reqwest", "rusqlite", "tokio", "tower", "tracing"];
+const IMPURE: &[&str] = &[
+    "aws-",
+    "aws_",
+    "axum",
+    "getrandom",
+    "hyper",
+    "lambda_",
+    "rand",
+    "reqwest",
+    "rusqlite",
+    "tokio",
+    "tower",
+    "tracing",
+];
 const PURE: &[&str] = &["account", "exchange", "paper", "strategy"];
 
 struct Manifest {
     /// Normal dependencies.
     needs: BTreeSet<String>,
-    /// Features asked for, by dependency, with whether its defaults are on.
+    /// Every dependency, also those of tests, with whether its default features are on.
     defaults: BTreeMap<String, bool>,
 }
 
@@ -86,7 +110,7 @@ fn a_power_is_held_by_those_who_need_it() {
     let mut findings = Vec::new();
     let mut lent = BTreeSet::new();
     for (name, manifest) in manifests() {
-        if name == "shearpin" || name == "tests" || name == "local-stack" && !manifest.needs.contains("aws-sdk-secretsmanager") {
+        if COMPOSE.contains(&name.as_str()) {
             continue;
         }
         for (power, holders) in POWERS {
@@ -95,12 +119,19 @@ fn a_power_is_held_by_those_who_need_it() {
                     Some(grant) => {
                         lent.insert(*grant);
                     }
-                    None => findings.push(format!("{name} depends on {power}, which belongs to {}", holders.join(", "))),
+                    None => {
+                        findings.push(format!("{name} depends on {power}, which belongs to {}", holders.join(", ")))
+                    }
                 }
             }
         }
     }
-    findings.extend(POWERS_LENT.iter().filter(|g| !lent.contains(*g)).map(|(to, what)| format!("take it out of POWERS_LENT: {to} {what}")));
+    findings.extend(
+        POWERS_LENT
+            .iter()
+            .filter(|g| !lent.contains(*g))
+            .map(|(to, what)| format!("take it out of POWERS_LENT: {to} {what}")),
+    );
     report("a crate that gives a power in the wrong hands", &findings);
 }
 
@@ -124,10 +155,12 @@ fn no_aws_crate_brings_its_default_features() {
     for (name, manifest) in manifests() {
         for (needed, default) in &manifest.defaults {
             // They bring a second TLS stack and open advisories. The smithy crates have no TLS in theirs.
-            if needed.starts_with("aws-sdk-") || needed == "aws-config" || needed.starts_with("lambda_") || needed == "reqwest" {
-                if *default {
-                    findings.push(format!("{name}: {needed} with default features"));
-                }
+            let brings_tls = needed.starts_with("aws-sdk-")
+                || needed == "aws-config"
+                || needed.starts_with("lambda_")
+                || needed == "reqwest";
+            if brings_tls && *default {
+                findings.push(format!("{name}: {needed} with default features"));
             }
         }
     }

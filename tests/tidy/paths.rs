@@ -92,7 +92,8 @@ fn a_recipe_names_at_most_five_places() {
 fn declares(text: &str, item: &str) -> bool {
     ["fn", "struct", "enum", "trait", "const", "type", "mod"].iter().any(|kind| {
         let start = format!("{kind} {item}");
-        text.match_indices(&start).any(|(at, _)| !text[at + start.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        text.match_indices(&start)
+            .any(|(at, _)| !text[at + start.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
     })
 }
 

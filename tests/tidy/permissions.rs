@@ -18,7 +18,9 @@ fn every_role_is_exactly_its_rows_in_the_matrix() {
     assert_eq!(expected.len(), lines.len(), "infra/permissions.csv has a line twice");
     let mut findings = Vec::new();
     findings.extend(declared.difference(&expected).map(|grant| format!("only in template.yaml: {}", grant.join(","))));
-    findings.extend(expected.difference(&declared).map(|grant| format!("only in infra/permissions.csv: {}", grant.join(","))));
+    findings.extend(
+        expected.difference(&declared).map(|grant| format!("only in infra/permissions.csv: {}", grant.join(","))),
+    );
     report("a role and its row differ; decide which of the two is right, then write the other", &findings);
 }
 
@@ -42,14 +44,20 @@ fn only_the_signer_may_open_a_key_and_nobody_both_seals_and_opens() {
     let grants = Template::open().grants();
     let who = |service: &str, action: &str, resource: &str| -> Vec<String> {
         let allows = grants.iter().filter(|g| g[0] != "(boundary)" && g[1] == "allow");
-        allows.filter(|g| g[2] == service && g[3] == action && g[4].starts_with(resource)).map(|g| g[0].clone()).collect()
+        allows
+            .filter(|g| g[2] == service && g[3] == action && g[4].starts_with(resource))
+            .map(|g| g[0].clone())
+            .collect()
     };
     // P2 and the role table of the README, said twice on purpose: a wrong matrix does not make it right.
     assert_eq!(who("secretsmanager", "GetSecretValue", ""), ["signer"]);
     assert_eq!(who("kms", "Decrypt", "VaultKey"), ["signer"]);
     assert_eq!(who("kms", "GenerateDataKey", "VaultKey"), ["connections"]);
     assert_eq!(who("secretsmanager", "DeleteSecret", ""), ["shredder"]);
-    assert_eq!(who("ses", "SendRawEmail", "").into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), ["mailer"]);
+    assert_eq!(
+        who("ses", "SendRawEmail", "").into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+        ["mailer"]
+    );
 }
 
 fn row(line: &str) -> Grant {

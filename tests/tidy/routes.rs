@@ -75,7 +75,8 @@ fn the_code_and_the_template_serve_the_same_routes_with_the_same_functions() {
     let name = |(function, method, path): &(String, String, String)| format!("{method} {path} by {function}");
     let mut findings = Vec::new();
     findings.extend(coded.difference(&declared).map(|r| format!("no event in template.yaml: {}", name(r))));
-    let ahead: BTreeSet<String> = declared.difference(&coded).map(|(_, method, path)| format!("{method} {path}")).collect();
+    let ahead: BTreeSet<String> =
+        declared.difference(&coded).map(|(_, method, path)| format!("{method} {path}")).collect();
     let allowed: BTreeSet<String> = DECLARED_AHEAD.iter().map(|&r| r.to_owned()).collect();
     findings.extend(ahead.difference(&allowed).map(|r| format!("no row in crates/api/src/routes.rs: {r}")));
     findings.extend(allowed.difference(&ahead).map(|r| format!("take it out of DECLARED_AHEAD: {r}")));
@@ -88,15 +89,19 @@ fn the_contract_is_served_but_for_a_list_that_shrinks() {
     let contract: BTreeSet<[&str; 4]> = text
         .lines()
         .skip(1)
-        .map(|line| line.split(',').collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("docs/routes.csv: {line}")))
+        .map(|line| {
+            line.split(',').collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("docs/routes.csv: {line}"))
+        })
         .collect();
     let built: BTreeSet<[&str; 4]> = api::routes::ALL
         .iter()
         .map(|(function, route)| [route.method(), route.path(), *function, word(route.demands())])
         .collect();
     let mut findings = Vec::new();
-    findings.extend(built.difference(&contract).map(|r| format!("not in docs/routes.csv in this form: {}", r.join(","))));
-    let missing: BTreeSet<String> = contract.difference(&built).map(|[method, path, ..]| format!("{method} {path}")).collect();
+    findings
+        .extend(built.difference(&contract).map(|r| format!("not in docs/routes.csv in this form: {}", r.join(","))));
+    let missing: BTreeSet<String> =
+        contract.difference(&built).map(|[method, path, ..]| format!("{method} {path}")).collect();
     let allowed: BTreeSet<String> = NOT_BUILT.iter().map(|&r| r.to_owned()).collect();
     findings.extend(missing.difference(&allowed).map(|r| format!("of the contract and not served: {r}")));
     findings.extend(allowed.difference(&missing).map(|r| format!("served now, take it out of NOT_BUILT: {r}")));

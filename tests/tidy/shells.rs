@@ -10,7 +10,8 @@ const LINES_MAX: usize = 40;
 #[test]
 fn a_main_is_short_and_decides_nothing() {
     let mut findings = Vec::new();
-    let mains: Vec<String> = files("functions", "main.rs").into_iter().filter(|p| p.ends_with("/src/main.rs")).collect();
+    let mains: Vec<String> =
+        files("functions", "main.rs").into_iter().filter(|p| p.ends_with("/src/main.rs")).collect();
     assert!(mains.len() >= 12);
     for path in mains {
         let text = read(&path);

@@ -66,7 +66,10 @@ pub fn product_code(text: &str) -> (String, Vec<String>) {
             && let Some((_, name)) = item.split_once("mod ")
         {
             // The name of the file stands in a string, which `code` has blanked at the same place.
-            let path = text.get(from..from + length).and_then(|t| t.split_once("path = \"")).and_then(|(_, rest)| rest.split_once('"'));
+            let path = text
+                .get(from..from + length)
+                .and_then(|t| t.split_once("path = \""))
+                .and_then(|(_, rest)| rest.split_once('"'));
             elsewhere.push(path.map_or(name.trim_end_matches(';').trim(), |(path, _)| path).to_owned());
         }
         let blanked: String = code[from..=from + length].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
@@ -78,7 +81,9 @@ pub fn product_code(text: &str) -> (String, Vec<String>) {
 /// Every identifier-like word with its line, from 1.
 pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     code.lines().enumerate().flat_map(|(number, line)| {
-        line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).map(move |word| (number + 1, word))
+        line.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| !word.is_empty())
+            .map(move |word| (number + 1, word))
     })
 }
 
@@ -118,7 +123,8 @@ fn raw_string(rest: &[u8], before: Option<u8>) -> Option<usize> {
     if before.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return None;
     }
-    let prefix = if rest.starts_with(b"br") || rest.starts_with(b"cr") { 2 } else { usize::from(rest.starts_with(b"r")) };
+    let prefix =
+        if rest.starts_with(b"br") || rest.starts_with(b"cr") { 2 } else { usize::from(rest.starts_with(b"r")) };
     if prefix == 0 {
         return None;
     }
@@ -140,7 +146,9 @@ fn character(rest: &[u8]) -> Option<usize> {
     if rest.get(1) == Some(&b'\\') {
         return rest[2..].iter().skip(1).position(|&b| b == b'\'').map(|at| at + 4);
     }
-    let text = std::str::from_utf8(&rest[1..rest.len().min(6)]).or_else(|e| std::str::from_utf8(&rest[1..=e.valid_up_to()])).ok()?;
+    let text = std::str::from_utf8(&rest[1..rest.len().min(6)])
+        .or_else(|e| std::str::from_utf8(&rest[1..=e.valid_up_to()]))
+        .ok()?;
     let length = text.chars().next()?.len_utf8();
     (rest.get(1 + length) == Some(&b'\'')).then_some(length + 2)
 }
@@ -151,7 +159,9 @@ mod tests {
 
     #[test]
     fn texts_and_comments_are_not_code() {
-        let judged = code("let a = \"todo!() \\\" f64\"; // f64\n/* f64 /* f64 */ f64 */ let b: &'a str = r#\"f64 \" \"#; let c = '\"'; let d = '\\''; x.y();");
+        let judged = code(
+            "let a = \"todo!() \\\" f64\"; // f64\n/* f64 /* f64 */ f64 */ let b: &'a str = r#\"f64 \" \"#; let c = '\"'; let d = '\\''; x.y();",
+        );
         assert!(!judged.contains("f64") && !judged.contains("todo"), "{judged}");
         assert!(judged.contains("let b: &'a str") && judged.contains("x.y()"), "{judged}");
         assert_eq!(judged.lines().count(), 2);
@@ -160,8 +170,9 @@ mod tests {
 
     #[test]
     fn test_modules_are_cut_and_the_rest_stays() {
-        let (product, elsewhere) =
-            product_code("fn a() {}\n#[cfg(test)]\nmod tests { fn b() { x.unwrap(); } }\n#[cfg(test)]\n#[path = \"far_tests.rs\"]\nmod tests;\nfn c() {}");
+        let (product, elsewhere) = product_code(
+            "fn a() {}\n#[cfg(test)]\nmod tests { fn b() { x.unwrap(); } }\n#[cfg(test)]\n#[path = \"far_tests.rs\"]\nmod tests;\nfn c() {}",
+        );
         assert!(product.contains("fn a") && product.contains("fn c") && !product.contains("unwrap"), "{product}");
         assert_eq!(elsewhere, ["far_tests.rs"]);
         assert_eq!(product.lines().count(), 7);

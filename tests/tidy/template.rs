@@ -40,7 +40,11 @@ impl Template {
             for (_, event) in properties["Events"].as_mapping().into_iter().flatten() {
                 let of = &event["Properties"];
                 if event["Type"].as_str() == Some("HttpApi") && text(&of["ApiId"]) == api {
-                    routes.insert((self.binary(logical).to_owned(), text(&of["Method"]).to_uppercase(), text(&of["Path"])));
+                    routes.insert((
+                        self.binary(logical).to_owned(),
+                        text(&of["Method"]).to_uppercase(),
+                        text(&of["Path"]),
+                    ));
                 }
             }
         }

@@ -9,7 +9,14 @@ use crate::tree::{files, read};
 /// Names of files and modules that say nothing, as whole parts between underscores.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "service", "misc"];
 /// Where figures may not be floating point (P6).
-const MONEY: &[&str] = &["crates/strategy/src", "crates/paper/src", "crates/exchange/src", "crates/store/src", "crates/vault/src", "functions"];
+const MONEY: &[&str] = &[
+    "crates/strategy/src",
+    "crates/paper/src",
+    "crates/exchange/src",
+    "crates/store/src",
+    "crates/vault/src",
+    "functions",
+];
 /// Where time, environment and randomness enter: the composition roots and the host that they build.
 const DOORS: &[&str] = &["crates/host/src/", "crates/local-stack/src/", "cli/src/", "/main.rs", "/config.rs"];
 /// Files outside the doors that may name them, with the reason. May only shrink.
@@ -43,7 +50,11 @@ fn product() -> Vec<(String, String)> {
         let stem = path.trim_end_matches(".rs");
         for module in elsewhere {
             let file = module.trim_end_matches(".rs");
-            test_files.extend([format!("{folder}/{file}.rs"), format!("{stem}/{file}.rs"), format!("{folder}/{file}/mod.rs")]);
+            test_files.extend([
+                format!("{folder}/{file}.rs"),
+                format!("{stem}/{file}.rs"),
+                format!("{folder}/{file}/mod.rs"),
+            ]);
         }
         kept.push((path, code));
     }
@@ -94,7 +105,8 @@ fn product_code_does_not_panic_on_what_it_is_given() {
             }
         }
     }
-    findings.extend(MAY_PANIC.iter().filter(|p| !panics.contains(**p)).map(|p| format!("take it out of MAY_PANIC: {p}")));
+    findings
+        .extend(MAY_PANIC.iter().filter(|p| !panics.contains(**p)).map(|p| format!("take it out of MAY_PANIC: {p}")));
     report("panics outside main.rs, cli and tests", &findings);
 }
 
@@ -115,9 +127,9 @@ fn names_say_what_a_thing_does() {
                 // `get` alone is the HTTP method.
                 "fn" => word.starts_with("get_") || word == "handle_event" || EMPTY_NAMES.contains(&word),
                 "mod" => empty(word),
-                "struct" | "enum" | "trait" => {
-                    ["Manager", "Service", "Helper", "Helpers", "Utils", "Util"].iter().any(|end| word.ends_with(end) && word != *end)
-                }
+                "struct" | "enum" | "trait" => ["Manager", "Service", "Helper", "Helpers", "Utils", "Util"]
+                    .iter()
+                    .any(|end| word.ends_with(end) && word != *end),
                 _ => false,
             };
             if is_empty {
@@ -138,17 +150,31 @@ fn the_clock_the_environment_and_chance_come_in_through_their_doors() {
             continue;
         }
         for (number, line) in code.lines().enumerate() {
-            for call in ["SystemTime::now", "Instant::now", "Utc::now", "Zoned::now", "Timestamp::now", "env::var", "getrandom::", "rand::"] {
+            for call in [
+                "SystemTime::now",
+                "Instant::now",
+                "Utc::now",
+                "Zoned::now",
+                "Timestamp::now",
+                "env::var",
+                "getrandom::",
+                "rand::",
+            ] {
                 if line.contains(call) {
                     if DOORS_LEFT_OPEN.contains(&path.as_str()) {
                         open.insert(path.clone());
                     } else {
-                        findings.push(format!("{path}:{}: {call}; take host::Clock, host::Entropy or host::Environment", number + 1));
+                        findings.push(format!(
+                            "{path}:{}: {call}; take host::Clock, host::Entropy or host::Environment",
+                            number + 1
+                        ));
                     }
                 }
             }
         }
     }
-    findings.extend(DOORS_LEFT_OPEN.iter().filter(|p| !open.contains(**p)).map(|p| format!("take it out of DOORS_LEFT_OPEN: {p}")));
+    findings.extend(
+        DOORS_LEFT_OPEN.iter().filter(|p| !open.contains(**p)).map(|p| format!("take it out of DOORS_LEFT_OPEN: {p}")),
+    );
     report("time, environment and randomness are parameters", &findings);
 }
