@@ -122,12 +122,25 @@ async fn after_the_shred_no_file_holds_the_api_secret_or_the_wrapped_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let world = World::in_folder(72, folder.path(), Arc::new(FakeClock::at_noon()));
     let mut owner = world.owner("owner@example.org").await;
-    owner.trades(&world).await;
+    world.quiet_minutes(1).await;
+    let key = owner.post("/v1/paper/keys", &json!({})).await.ok();
+    let secret = key["api_secret"].as_str().expect("a secret").to_owned();
+    let form = json!({ "exchange": "paper", "label": "story", "api_key": key["api_key"], "api_secret": secret, "allowed_pairs": [PAIR] });
+    let attached = owner.stepped_up("POST", "/v1/connections", Some(&form)).await.ok();
+    owner.connection = attached["connection"]["id"].as_str().or_else(|| attached["id"].as_str()).expect("a connection").to_owned();
+    let form = dca(&owner.connection);
+    owner.starts_a_bot(&form).await;
+    world.drain().await;
+    // The paper exchange is an exchange and has to know the secret; its table alone has it, in the file of the tables.
+    let elsewhere = |folder: &Path| files(folder).into_iter().filter(|(name, _)| !name.contains("dynamodb")).any(|(_, bytes)| holds(&bytes, &secret));
+    assert!(!elsewhere(folder.path()), "Secrets Manager's file has it sealed alone");
+    for table in ["identity", "vault", "trading", "market", "outbox"] { assert!(!format!("{:?}", world.dump(table).await).contains(&secret), "{table}"); }
     let wrapped = owner.connection_item(&world).await["wrapped_dk"].as_str().expect("a wrapped key").to_owned();
     let wrapped = wrapped.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
     assert!(files(folder.path()).iter().any(|(_, bytes)| holds(bytes, &wrapped)), "it is there while the key lives: {wrapped}");
     owner.resets_the_password(&world, "eleven copper kettles whistling").await;
     world.drain().await;
     for (name, bytes) in files(folder.path()) { assert!(!holds(&bytes, &wrapped), "the wrapped key is in {name}"); }
+    assert!(!elsewhere(folder.path()));
     world.no_call_was_refused();
 }
