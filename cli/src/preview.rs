@@ -1,9 +1,10 @@
 //! `shearpin preview`: every order, cost and exit of a bot before it starts, offline.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use strategy::config::BotForm;
+use serde_json::json;
+use strategy::config::{BotForm, BotSettings, ConfigFault};
 use strategy::market::{FeeAsset, Fees, SymbolRules};
 use strategy::money::{Amount, Lot, Percent, Price, Tick};
 use strategy::preview::{Preview, preview};
@@ -32,19 +33,12 @@ pub struct Arguments {
     notional_min: Amount,
     /// The answer of POST /v1/bots/preview instead of a table
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Prints the report.
 pub fn run(arguments: Arguments) -> Result<(), Failed> {
-    let name = arguments.config.display();
-    let text =
-        std::fs::read_to_string(&arguments.config).map_err(|e| Failed::new(Exit::Usage, format!("{name}: {e}")))?;
-    let form: BotForm = serde_json::from_str(&text).map_err(|e| Failed::new(Exit::Usage, format!("{name}: {e}")))?;
-    let settings = form.parse().map_err(|faults| {
-        let list: Vec<_> = faults.iter().map(|f| format!("  {} ({}): {}", f.pointer, f.code, f.detail)).collect();
-        Failed::new(Exit::Usage, format!("{name} is not a valid bot:\n{}", list.join("\n")))
-    })?;
+    let settings = read(&arguments.config)?;
     let rules = SymbolRules { tick: arguments.tick, lot: arguments.lot, notional_min: arguments.notional_min };
     let fees = Fees { maker: arguments.fee_pct, taker: arguments.fee_pct, asset: FeeAsset::Received };
     let report = preview(&settings.strategy, rules, fees, arguments.price).map_err(|e| Failed::new(Exit::Usage, e))?;
@@ -54,6 +48,27 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
         print_table(&report, settings.pair.base(), settings.pair.quote());
     }
     Ok(())
+}
+
+/// Reads a configuration; each fault is named at its JSON pointer.
+fn read(path: &Path) -> Result<BotSettings, Failed> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| Failed::new(Exit::Usage, format!("{name}: {e}")))?;
+    let refused = |errors| Failed::new(Exit::Usage, format!("{name} is not a valid bot")).with_errors(errors);
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    let form: BotForm = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer: String = error.path().iter().map(|part| format!("/{part}")).collect();
+        let code = if error.inner().is_data() { "wrong_type_or_value" } else { "malformed" };
+        refused(vec![json!({ "pointer": pointer, "code": code, "detail": error.inner().to_string() })])
+    })?;
+    reader.end().map_err(|e| {
+        refused(vec![json!({ "pointer": "", "code": "malformed", "detail": format!("after the JSON object: {e}") })])
+    })?;
+    form.parse().map_err(|faults| {
+        let shown =
+            |fault: &ConfigFault| json!({ "pointer": fault.pointer, "code": fault.code, "detail": fault.detail });
+        refused(faults.iter().map(shown).collect())
+    })
 }
 
 fn print_table(report: &Preview, base: &str, quote: &str) {

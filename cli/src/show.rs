@@ -10,12 +10,14 @@ pub fn progress(line: &str) {
         let _flushed = err.flush();
     }
 }
-/// Ends a progress line.
+
+/// Ends a progress line, so that what follows stands on its own.
 pub fn progress_done() {
     if std::io::stderr().is_terminal() {
         eprintln!();
     }
 }
+
 /// Whether colour is wanted.
 pub fn coloured() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()

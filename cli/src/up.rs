@@ -1,13 +1,17 @@
 //! `shearpin up`: runs everything here until it is stopped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use account::WallTime;
 use clap::Args;
 use local_stack::market::Choice;
-use local_stack::{Happening, MachineRefused, Options, Up, UpRefused};
+use local_stack::{MachineRefused, NoListener, Options, Progress, Up, UpRefused};
+use serde_json::json;
+use tokio::time::Instant;
 
 use crate::exit::{Exit, Failed};
+use crate::log_file::LogFile;
 use crate::{rules_file, show};
 
 /// Options of `up`.
@@ -16,129 +20,204 @@ pub struct Arguments {
     /// sim, sim:SEED, file:[PAIR=]CANDLES.csv[.gz] (repeatable) or live:binance
     #[arg(long = "market", value_name = "MARKET", default_value = "sim:1")]
     markets: Vec<Choice>,
-    /// Market minutes per minute, at most
+    /// Market minutes per minute, at most; the reached speed is shown
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     speed: u32,
-    /// Data folder; it survives restarts
-    #[arg(long, default_value = ".shearpin")]
+    /// Data folder; it survives restarts, also after kill -9. Delete it to start over
+    #[arg(long, value_name = "FOLDER", default_value = ".shearpin")]
     data: PathBuf,
     /// Port of the API; without it the next free one from 8080
     #[arg(long)]
     port: Option<u16>,
-    /// Symbol rules of the paper exchange, as JSON
+    /// Symbol rules of the paper exchange, as JSON: {"BTC-USDT": {"tick": "0.01", "lot": "0.00001", "notional_min": "5"}}
     #[arg(long, value_name = "FILE")]
     filters: Option<PathBuf>,
     /// One JSON line per event instead of text
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Runs until interrupted.
 pub async fn run(arguments: Arguments) -> Result<(), Failed> {
     let rules = arguments.filters.as_deref().map(rules_file::read).transpose()?.unwrap_or_default();
-    start_logging(&arguments.data)?;
+    let log = LogFile::start();
     let options = Options {
         data_dir: Some(arguments.data.clone()),
-        markets: arguments.markets,
+        markets: arguments.markets.clone(),
         speed: arguments.speed,
         port: arguments.port,
         rules,
         extra: BTreeMap::new(),
     };
-    let up = Up::start(options).await.map_err(refused)?;
-    if arguments.json {
-        println!("{}", serde_json::json!({ "event": "ready", "endpoints": up.endpoints() }));
-    } else {
-        let e = up.endpoints();
-        if let Some(port) = up.moved_from {
-            println!("Port {port} is taken; the next free one is used.");
-        }
-        println!(
-            "Shearpin is up (local mode, paper trading).\n  API       {}\n  Mailbox   {}\n  Exchange  {}\n  AWS       {}",
-            e.api, e.mail, e.exchange, e.aws["dynamodb"]
-        );
-        println!(
-            "  Data      {} (endpoints.json, log.json)\nStop with Ctrl-C; data survives.",
-            arguments.data.display()
-        );
-    }
-    let mut happenings = up.happenings();
-    let started = tokio::time::Instant::now();
-    loop {
+    let mut interrupted = Interrupted::listen().map_err(|e| Failed::new(Exit::Failed, e))?;
+    let mut up = Up::start(options).await.map_err(refused)?;
+    log.open(&arguments.data).map_err(|e| Failed::new(Exit::Failed, format!("the log cannot be written: {e}")))?;
+    greet(&up, &arguments);
+    let mut told = Told::since_now(arguments.json);
+    let mut progress = up.progress();
+    let outcome = loop {
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => break,
-            changed = happenings.changed() => {
-                if changed.is_err() { break; }
-                let happening = happenings.borrow_and_update().clone();
-                if let Some(happening) = happening { tell(&happening, arguments.json, started.elapsed().as_secs_f64()); }
-            }
+            () = interrupted.comes() => break Ok(()),
+            () = up.broken() => break Err(Failed::new(Exit::Failed, "a part of it stopped by itself; log.json says why")),
+            changed = progress.changed() => match changed {
+                Ok(()) => told.tell(&progress.borrow_and_update().clone()),
+                Err(_) => break Err(Failed::new(Exit::Failed, "the market stopped by itself; log.json says why")),
+            },
         }
+    };
+    told.stopping();
+    tokio::select! {
+        () = up.stop() => {}
+        // Asked twice: at once. Nothing is lost by that either.
+        () = interrupted.comes() => {}
     }
-    show::progress_done();
-    println!("{}", if arguments.json { "{\"event\":\"stopped\"}" } else { "Stopped." });
-    Ok(())
+    told.stopped(&progress.borrow().clone());
+    outcome
 }
 
-fn tell(happening: &Happening, json: bool, seconds: f64) {
-    match happening {
-        Happening::Minute { close, done } => {
-            let at = account::WallTime::from_ms(close.ms());
-            if !json {
-                show::progress(&format!(
-                    "market {at}   {done} minutes   {:.0} per minute",
-                    *done as f64 / seconds.max(0.001) * 60.0
-                ));
-            }
+/// Ctrl-C, and the signal with which service managers stop a program.
+struct Interrupted {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Interrupted {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+    async fn comes(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
         }
-        Happening::MarketEnded { done } => {
-            if json {
-                println!("{}", serde_json::json!({ "event": "market_ended", "minutes": done }));
-            } else {
-                show::progress_done();
-                println!(
-                    "The candles are at their end after {done} minutes: trading is closed (BREAK), everything else goes on."
-                );
-            }
-        }
-        Happening::Trouble { what } => {
-            if json {
-                println!("{}", serde_json::json!({ "event": "trouble", "what": what }));
-            } else {
-                show::progress_done();
-                eprintln!("Trouble, will be tried again: {what}");
-            }
-        }
+        #[cfg(not(unix))]
+        let _pressed = tokio::signal::ctrl_c().await;
     }
 }
 
-/// Logs go to a file in the data folder: the terminal is for the owner.
-pub fn start_logging(data: &std::path::Path) -> Result<(), Failed> {
-    std::fs::create_dir_all(data)
-        .map_err(|e| Failed::new(Exit::Usage, format!("the data folder {} cannot be used: {e}", data.display())))?;
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(data.join("log.json"))
-        .map_err(|e| Failed::new(Exit::Usage, format!("the log cannot be written: {e}")))?;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,aws=warn,hyper=warn"));
-    let _already =
-        tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::sync::Mutex::new(file)).try_init();
-    Ok(())
+fn greet(up: &Up, arguments: &Arguments) {
+    let at = up.endpoints();
+    if arguments.json {
+        println!("{}", json!({ "event": "ready", "endpoints": at, "notices": up.notices() }));
+        return;
+    }
+    for notice in up.notices() {
+        println!("{notice}");
+    }
+    println!("Shearpin is up (local mode, paper trading).");
+    println!(
+        "  Open      {}\n  Mailbox   {}\n  Exchange  {}\n  AWS       {}",
+        at.api, at.mail, at.exchange, at.aws["dynamodb"]
+    );
+    println!("  Data      {} (delete to start over; endpoints.json and log.json lie in it)", arguments.data.display());
+    println!("Ctrl-C stops; data survives.");
+}
+
+/// What was told so far: a trouble is told when it begins and when it ends, not at every try.
+struct Told {
+    json: bool,
+    started: Instant,
+    troubles: BTreeSet<(&'static str, String)>,
+    ended: bool,
+    minutes_at: Instant,
+}
+
+/// With `--json`, a market line is written this often at most.
+const MARKET_LINE: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl Told {
+    fn since_now(json: bool) -> Self {
+        let now = Instant::now();
+        Self { json, started: now, troubles: BTreeSet::new(), ended: false, minutes_at: now }
+    }
+    /// Market minutes per wall minute, on average since the start.
+    fn speed(&self, minutes: u64) -> u64 {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        minutes.saturating_mul(60_000) / ms
+    }
+    fn tell(&mut self, progress: &Progress) {
+        let now: BTreeSet<_> = progress.troubles.iter().map(|(part, why)| (*part, why.clone())).collect();
+        for (part, why) in now.difference(&self.troubles) {
+            self.line(
+                &json!({ "event": "trouble", "part": part, "why": why }),
+                &format!("Trouble ({part}), tried again until it works: {why}"),
+            );
+        }
+        for part in self.troubles.iter().map(|(part, _)| *part).filter(|part| !progress.troubles.contains_key(part)) {
+            self.line(&json!({ "event": "works_again", "part": part }), &format!("The {part} works again."));
+        }
+        self.troubles = now;
+        if progress.ended && !self.ended {
+            self.ended = true;
+            let (minutes, speed) = (progress.minutes, self.speed(progress.minutes));
+            self.line(
+                &json!({ "event": "market_ended", "minutes": minutes, "per_minute": speed }),
+                &format!(
+                    "The candles are at their end after {minutes} minutes ({speed} per minute): trading is closed \
+                     (BREAK), everything else goes on."
+                ),
+            );
+        } else if let Some(close) = progress.close.filter(|_| progress.minutes > 0 && !self.ended) {
+            self.market(WallTime::from_ms(close.ms()), progress.minutes);
+        }
+    }
+    fn market(&mut self, at: WallTime, minutes: u64) {
+        let speed = self.speed(minutes);
+        if !self.json {
+            show::progress(&format!("market {at}   {minutes} minutes   {speed} per minute"));
+        } else if minutes == 1 || self.minutes_at.elapsed() >= MARKET_LINE {
+            self.minutes_at = Instant::now();
+            println!("{}", json!({ "event": "market", "at": at.to_string(), "minutes": minutes, "per_minute": speed }));
+        }
+    }
+    fn line(&self, event: &serde_json::Value, text: &str) {
+        if self.json {
+            println!("{event}");
+        } else {
+            show::progress_done();
+            eprintln!("{text}");
+        }
+    }
+    fn stopping(&self) {
+        if !self.json {
+            show::progress_done();
+            eprintln!("Stopping; once more stops at once.");
+        }
+    }
+    fn stopped(&self, progress: &Progress) {
+        let (minutes, speed) = (progress.minutes, self.speed(progress.minutes));
+        if self.json {
+            println!("{}", json!({ "event": "stopped", "minutes": minutes, "per_minute": speed }));
+        } else {
+            println!("Stopped after {minutes} market minutes ({speed} per minute). Data survives.");
+        }
+    }
 }
 
 /// Which exit code a refusal is.
 pub fn refused(refused: UpRefused) -> Failed {
     let exit = match &refused {
-        UpRefused::PortTaken { .. } => Exit::Conflict,
+        UpRefused::Listener(NoListener::Taken { .. }) | UpRefused::MarketBehind { .. } => Exit::Conflict,
         UpRefused::Machine(MachineRefused::Folder(_) | MachineRefused::Tables(_)) => Exit::Conflict,
-        UpRefused::File(_) | UpRefused::Markets(_) => Exit::Usage,
-        UpRefused::NoPort(_)
-        | UpRefused::Machine(_)
+        UpRefused::Market(_) | UpRefused::Folder { .. } | UpRefused::Listener(NoListener::Refused { .. }) => {
+            Exit::Usage
+        }
+        UpRefused::Listener(NoListener::NoPort(_))
+        | UpRefused::Forgotten(_)
+        | UpRefused::Machine(
+            MachineRefused::Service(_)
+            | MachineRefused::Template(_)
+            | MachineRefused::Stream(_)
+            | MachineRefused::Function { .. },
+        )
         | UpRefused::NotListed { .. }
         | UpRefused::Transport(_)
-        | UpRefused::Endpoints(_) => Exit::Failed,
+        | UpRefused::NotWritten(_) => Exit::Failed,
     };
     Failed::new(exit, refused)
 }

@@ -13,7 +13,8 @@ use local_stack::market::Choice;
 use local_stack::{Options, Up};
 
 use crate::exit::{Exit, Failed};
-use crate::up::{refused, start_logging};
+use crate::log_file::LogFile;
+use crate::up::refused;
 use report::Report;
 
 /// Options of `demo`.
@@ -30,7 +31,7 @@ pub struct Arguments {
     data: Option<PathBuf>,
     /// One JSON line per step
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Tells the stories; fails when a promise did not hold.
@@ -49,9 +50,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failed> {
             format!("{} is not empty: the demo starts from nothing", data.display()),
         ));
     }
-    start_logging(&data)?;
+    let log = LogFile::start();
     let options = Options {
-        data_dir: Some(data),
+        data_dir: Some(data.clone()),
         markets: arguments.markets,
         speed: arguments.speed,
         port: None,
@@ -59,6 +60,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failed> {
         extra: BTreeMap::new(),
     };
     let up = Up::start(options).await.map_err(refused)?;
+    log.open(&data).map_err(|e| Failed::new(Exit::Failed, format!("the log cannot be written: {e}")))?;
     let mut report = Report::new(arguments.json);
     report.chapter("The owner");
     let told = owner::tell(&up, &mut report).await;
@@ -69,5 +71,6 @@ pub async fn run(arguments: Arguments) -> Result<(), Failed> {
         }
         Err(stopped) => Err(stopped),
     };
+    up.stop().await;
     report.finish(told)
 }

@@ -191,8 +191,10 @@ fn paused(bot: &Value) -> String {
 
 /// The first pair that has a candle.
 async fn first_candle(up: &Up) -> Result<String, Stopped> {
-    let mut market = up.market();
-    let seen = tokio::time::timeout(PATIENCE, market.wait_for(Option::is_some)).await.is_ok_and(|seen| seen.is_ok());
+    let mut market = up.progress();
+    let seen = tokio::time::timeout(PATIENCE, market.wait_for(|progress| progress.close.is_some()))
+        .await
+        .is_ok_and(|seen| seen.is_ok());
     if !seen {
         return Err(Stopped("no candle came".into()));
     }

@@ -65,14 +65,45 @@ impl Report {
             println!("{}", serde_json::json!({ "held": self.held, "broken": self.broken, "seconds": seconds }));
         }
         if !self.broken.is_empty() {
-            return Err(Failed::new(
-                Exit::Failed,
-                format!("{} promises did not hold: {}", self.broken.len(), self.broken.join("; ")),
-            ));
+            let shown = self.broken.len() + usize::try_from(self.held).unwrap_or(usize::MAX);
+            let why = format!("{} of {shown} promises did not hold: {}", self.broken.len(), self.broken.join("; "));
+            return Err(Failed::new(Exit::Failed, why));
+        }
+        // Silence proves nothing.
+        if self.held == 0 {
+            return Err(Failed::new(Exit::Failed, "no promise was shown"));
         }
         if !self.json {
             println!("\nAll {} promises held, in {seconds:.1} s.", self.held);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(promises: &[bool], told: Result<(), Stopped>, expected: Option<&str>) {
+        let mut report = Report::new(true);
+        for held in promises {
+            report.promise(*held, "the promise", "a look");
+        }
+        match (report.finish(told), expected) {
+            (Ok(()), None) => {}
+            (Err(failed), Some(words)) => {
+                assert_eq!(failed.exit, Exit::Failed);
+                assert!(failed.why.contains(words), "{}", failed.why);
+            }
+            (outcome, expected) => panic!("{outcome:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn one_broken_promise_or_a_story_cut_short_fails() {
+        check(&[true, true], Ok(()), None);
+        check(&[true, false, true], Ok(()), Some("1 of 3 promises did not hold: the promise"));
+        check(&[true], Err(Stopped("no mail".into())), Some("could not go on: no mail"));
+        check(&[], Ok(()), Some("no promise was shown"));
     }
 }

@@ -47,15 +47,16 @@ pub async fn tell(up: &Up, report: &mut Report) -> Result<(), Stopped> {
         &format!("answers {} {}", start.status, start.code()),
     );
     let made = thief.post("/v1/bots", &super::browser::dca(&connection, &pair)).await?;
-    let started = match made.body["bot"]["id"].as_str().or_else(|| made.body["id"].as_str()) {
-        Some(id) => thief.post(&format!("/v1/bots/{id}/start"), &json!({})).await?.status.is_success(),
-        None => false,
+    // Writing a bot down is no trading; starting it is.
+    let (started, how) = match made.body["bot"]["id"].as_str().or_else(|| made.body["id"].as_str()) {
+        Some(id) => {
+            let start = thief.post(&format!("/v1/bots/{id}/start"), &json!({})).await?;
+            let how = format!("POST /v1/bots/{{id}}/start answers {} {}", start.status, start.code());
+            (start.status.is_success(), how)
+        }
+        None => (false, format!("POST /v1/bots answers {} {}", made.status, made.code())),
     };
-    report.promise(
-        !started,
-        "the thief cannot start a bot of his own on the victim's connection",
-        &format!("POST /v1/bots answers {} {}", made.status, made.code()),
-    );
+    report.promise(!started, "the thief cannot start a bot of his own on the victim's connection", &how);
     // Ten more seconds of wall clock and as much market as passes meanwhile.
     up.clock().advance(10).map_err(|e| Stopped(e.to_string()))?;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;

@@ -1,6 +1,5 @@
 //! The local wall clock: the system's, plus an offset that the owner may move forward and that survives a restart.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,6 +8,8 @@ use std::time::Duration;
 use account::WallTime;
 use async_trait::async_trait;
 use host::{Clock, Monotonic, SystemClock};
+
+use crate::remembered::{Forgotten, read_number, write_whole};
 
 /// The wall clock of all local functions and services together.
 #[derive(Debug)]
@@ -32,11 +33,10 @@ pub enum ClockRefused {
 
 impl LocalClock {
     /// Reads the stored offset; in memory it starts at zero.
-    pub fn open(folder: Option<&Path>) -> Self {
+    pub fn open(folder: Option<&Path>) -> Result<Self, Forgotten> {
         let file = folder.map(|f| f.join("clock-offset-ms"));
-        let offset =
-            file.as_ref().and_then(|f| fs::read_to_string(f).ok()).and_then(|t| t.trim().parse().ok()).unwrap_or(0);
-        Self { system: SystemClock::new(), offset_ms: AtomicI64::new(offset), file, moving: Mutex::new(()) }
+        let offset = file.as_deref().map(read_number).transpose()?.flatten().unwrap_or(0);
+        Ok(Self { system: SystemClock::new(), offset_ms: AtomicI64::new(offset), file, moving: Mutex::new(()) })
     }
     /// Moves the clock forward, stored before it takes effect.
     pub fn advance(&self, seconds: i64) -> Result<WallTime, ClockRefused> {
@@ -46,9 +46,7 @@ impl LocalClock {
         let _one_at_a_time = self.moving.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let offset = self.offset_ms.load(Ordering::SeqCst).saturating_add(seconds.saturating_mul(1000));
         if let Some(file) = &self.file {
-            let fresh = file.with_extension("new");
-            fs::write(&fresh, offset.to_string())?;
-            fs::rename(&fresh, file)?;
+            write_whole(file, &offset.to_string())?;
         }
         self.offset_ms.store(offset, Ordering::SeqCst);
         Ok(self.now())
@@ -86,12 +84,14 @@ mod tests {
     #[test]
     fn an_advance_survives_a_restart_and_never_goes_back() {
         let folder = tempfile::tempdir().expect("folder");
-        let clock = LocalClock::open(Some(folder.path()));
+        let clock = LocalClock::open(Some(folder.path())).expect("opened");
         assert!(matches!(clock.advance(0), Err(ClockRefused::NotForward)));
         assert!(matches!(clock.advance(-5), Err(ClockRefused::NotForward)));
         let moved = clock.advance(90).expect("moved");
-        let again = LocalClock::open(Some(folder.path()));
+        let again = LocalClock::open(Some(folder.path())).expect("opened");
         assert!(again.now() >= moved);
         assert_eq!(again.offset_s(), 90);
+        std::fs::write(folder.path().join("clock-offset-ms"), "ninety").expect("written");
+        assert!(LocalClock::open(Some(folder.path())).is_err(), "zero would move the clock back");
     }
 }

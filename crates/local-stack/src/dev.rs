@@ -10,21 +10,23 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use strategy::market::MarketTime;
 use tokio::sync::watch;
 
 use crate::clock::{ClockRefused, LocalClock};
 use crate::machine::Machine;
+use crate::progress::Progress;
 
 /// What the pages look at.
 #[derive(Clone, Debug)]
 pub(crate) struct Dev {
     pub(crate) machine: Arc<Machine>,
     pub(crate) clock: Arc<LocalClock>,
-    /// Close of the last candle, once there is one.
-    pub(crate) market: watch::Receiver<Option<MarketTime>>,
+    /// Tells the market time.
+    pub(crate) progress: watch::Receiver<Progress>,
     /// On a live market the wall clock stays the world's.
     pub(crate) live: bool,
+    /// The API's own address, the one origin whose pages may move the clock.
+    pub(crate) api: String,
 }
 
 #[derive(Serialize)]
@@ -84,18 +86,26 @@ async fn show_clock(State(dev): State<Dev>) -> Json<ClockShown> {
     Json(clock_shown(&dev))
 }
 
-async fn advance_clock(State(dev): State<Dev>, body: axum::body::Bytes) -> Response {
+async fn advance_clock(State(dev): State<Dev>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+    // SS-5: no foreign page may move the clock of whoever visits it; programs send no Origin.
+    if headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() != dev.api.as_bytes()) {
+        return Problem::cross_site_request()
+            .because("Only pages of this installation may move the clock.")
+            .into_response();
+    }
+    // The other 409, with a key of a real exchange attached, cannot occur: only paper keys can be attached so far.
     if dev.live {
         return Problem::local_only().because("On a live market the clock cannot be moved.").into_response();
     }
     let Ok(Advance { advance_s }) = serde_json::from_slice(&body) else {
-        return Problem::malformed_body().because("Send {\"advance_s\": seconds}.").into_response();
+        return Problem::malformed_body().because("Send {\"advance_s\": seconds}, a whole number.").into_response();
     };
     match dev.clock.advance(advance_s) {
         Ok(_) => {
+            dev.machine.emulators().clock_moved();
             // What the passed time makes due is due now.
             if let Err(error) = dev.machine.sweep().await {
-                tracing::warn!(%error, "the sweep after moving the clock failed");
+                tracing::warn!(%error, "the sweep after moving the clock failed; the next one repeats it");
             }
             Json(clock_shown(&dev)).into_response()
         }
@@ -107,7 +117,7 @@ async fn advance_clock(State(dev): State<Dev>, body: axum::body::Bytes) -> Respo
 }
 
 fn clock_shown(dev: &Dev) -> ClockShown {
-    let market = *dev.market.borrow();
+    let market = dev.progress.borrow().close;
     ClockShown {
         wall: dev.machine.now().to_string(),
         market: market.map(|m| WallTime::from_ms(m.ms()).to_string()),

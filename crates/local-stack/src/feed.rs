@@ -1,9 +1,6 @@
-//! Merges the candles of several pairs into market minutes, and remembers which minute was done.
+//! Merges the candles of several pairs into market minutes. Never fills a gap: no candle, no minute.
 
 use std::fmt;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 use strategy::market::{Candle, MarketTime, Pair};
 
@@ -12,8 +9,11 @@ use crate::market::Source;
 /// One market minute: the candles that open at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Minute {
+    /// When all of them open.
     pub open: MarketTime,
+    /// When they close.
     pub close: MarketTime,
+    /// One candle per pair that has one.
     pub candles: Vec<(Pair, Candle)>,
 }
 
@@ -47,6 +47,14 @@ impl Feed {
     pub fn pairs(&self) -> Vec<Pair> {
         self.sources.iter().map(|(source, _)| source.pair().clone()).collect()
     }
+    /// The pairs that have no candle left.
+    pub fn ended(&self) -> Vec<Pair> {
+        self.sources.iter().filter(|(_, next)| next.is_none()).map(|(source, _)| source.pair().clone()).collect()
+    }
+    /// Whether no pair has a candle left.
+    pub fn is_at_end(&self) -> bool {
+        self.sources.iter().all(|(_, next)| next.is_none())
+    }
     /// The next minute: the earliest open time of all, with every candle that opens then.
     pub fn next_minute(&mut self) -> Option<Minute> {
         let open = self.sources.iter().filter_map(|(_, next)| next.map(|c| c.open_time)).min()?;
@@ -62,45 +70,11 @@ impl Feed {
     }
 }
 
-/// Remembers the last minute that was wholly done, also over `kill -9`.
-#[derive(Debug)]
-pub struct Done {
-    file: Option<PathBuf>,
-    last: Option<MarketTime>,
-}
-
-impl Done {
-    /// Reads what was remembered in the data folder; in memory nothing is.
-    pub fn open(folder: Option<&Path>) -> Self {
-        let file = folder.map(|f| f.join("market-done-ms"));
-        let last = file
-            .as_ref()
-            .and_then(|f| fs::read_to_string(f).ok())
-            .and_then(|t| t.trim().parse().ok())
-            .map(MarketTime::from_ms);
-        Self { file, last }
-    }
-    /// The open time of the last minute done.
-    pub const fn last(&self) -> Option<MarketTime> {
-        self.last
-    }
-    /// Remembers a minute; written and synced before it counts.
-    pub fn record(&mut self, open: MarketTime) -> std::io::Result<()> {
-        if let Some(file) = &self.file {
-            let fresh = file.with_extension("new");
-            let mut written = fs::File::create(&fresh)?;
-            written.write_all(open.ms().to_string().as_bytes())?;
-            fs::rename(&fresh, file)?;
-        }
-        self.last = Some(open);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::market::sim::Simulation;
+    use crate::remembered::Done;
 
     fn feed(done: Option<MarketTime>) -> Feed {
         Feed::new(Simulation::pairs(5).into_iter().map(|s| Box::new(s) as Box<dyn Source>).collect(), done)
@@ -112,9 +86,9 @@ mod tests {
         let mut straight = feed(None);
         let minutes: Vec<_> = (0..4).filter_map(|_| straight.next_minute()).collect();
         assert_eq!(minutes[0].candles.len(), 2);
-        let mut done = Done::open(Some(folder.path()));
+        let mut done = Done::open(Some(folder.path())).expect("fresh");
         done.record(minutes[1].open).expect("recorded");
-        let mut again = feed(Done::open(Some(folder.path())).last());
+        let mut again = feed(Done::open(Some(folder.path())).expect("again").last());
         assert_eq!(again.next_minute().as_ref(), Some(&minutes[2]));
     }
 }

@@ -83,6 +83,10 @@ impl StreamLane {
         self.work(Waiting { records, tries: 0, since: now, not_before: now }, now).await?;
         Ok(true)
     }
+    /// Whether a failed batch has paused long enough.
+    pub(crate) fn retry_is_due(&self, now: WallTime) -> bool {
+        self.waiting.iter().any(|batch| batch.not_before <= now)
+    }
     /// Delivers the last records once more, done or not: what AWS may do at any time.
     pub(crate) fn redeliver(&mut self, records: usize) -> Result<(), LaneBroken> {
         Ok(self.reader.redeliver(records)?)
@@ -150,6 +154,10 @@ impl QueueLane {
         Self { sqs, url, arn, worker }
     }
 
+    /// The queue's name.
+    pub(crate) fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
     /// Works up to ten messages; `false` when none is visible.
     pub(crate) async fn step(&mut self) -> Result<bool, LaneBroken> {
         let broken = |what: &str| LaneBroken::Queue(what.to_owned());

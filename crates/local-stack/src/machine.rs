@@ -241,6 +241,15 @@ impl Machine {
             }
         }
     }
+    /// Whether [`drain`](Self::drain) has something to do that came without a write: a message became visible, or the
+    /// pause before a retry is over.
+    pub async fn something_waits(&self) -> bool {
+        let lanes = self.lanes.lock().await;
+        let now = self.clock.now();
+        // When the depth cannot be read, draining says so better.
+        let visible = self.emulators.queue_depth(lanes.queue.name()).map_or(true, |depth| depth.visible > 0);
+        visible || lanes.streams.iter().any(|lane| lane.retry_is_due(now))
+    }
     /// Delivers the last records of every stream once more, done or not: what AWS may do at any time.
     pub async fn redeliver(&self, records: usize) -> Result<(), LaneBroken> {
         let mut lanes = self.lanes.lock().await;

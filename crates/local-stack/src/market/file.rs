@@ -15,22 +15,59 @@ use super::Source;
 #[derive(Debug, thiserror::Error)]
 pub enum FileRefused {
     /// Not there or not readable.
-    #[error("cannot read {path}: {why}")]
-    Unreadable { path: String, why: String },
+    #[error("cannot open {path}: {why}; check the path behind --market file:")]
+    NotOpened {
+        /// The file as asked for.
+        path: String,
+        /// The system's reason.
+        why: String,
+    },
+    /// Its bytes are not what they should be: a broken gzip stream, not UTF-8, lines of different length.
+    #[error("{path} is damaged or cut off: {why}; fetch or write the file again")]
+    Damaged {
+        /// The file as asked for.
+        path: String,
+        /// What the reader saw.
+        why: String,
+    },
     /// The header lacks a column.
     #[error(
-        "{path} has no column {column}: the header must name open_time, open_time_ms or ts_ms, and open, high, low, close, volume"
+        "{path} has no column {column}: the first line must name open_time, open_time_ms or ts_ms, and open, high, low, close, volume"
     )]
-    NoColumn { path: String, column: &'static str },
+    NoColumn {
+        /// The file as asked for.
+        path: String,
+        /// The column's name.
+        column: &'static str,
+    },
     /// A line is not a candle.
     #[error("{path} line {line}: {why}")]
-    BadLine { path: String, line: u64, why: String },
+    BadLine {
+        /// The file as asked for.
+        path: String,
+        /// Counted from 1, the header.
+        line: u64,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// Nothing in it.
+    #[error("{path} is empty: it needs the header open_time_ms,open,high,low,close,volume and candles below it")]
+    Empty {
+        /// The file as asked for.
+        path: String,
+    },
     /// No candle at all, or only one, so that the interval is unknown.
-    #[error("{path} has fewer than two candles")]
-    TooShort { path: String },
+    #[error("{path} has fewer than two candles, so the length of a candle is unknown: give a file with more")]
+    TooShort {
+        /// The file as asked for.
+        path: String,
+    },
     /// The name does not say which pair.
     #[error("cannot tell the pair from the name {path}: write --market file:BTC-USDT={path}")]
-    NoPair { path: String },
+    NoPair {
+        /// The file as asked for.
+        path: String,
+    },
 }
 
 /// A checked candle file.
@@ -47,7 +84,7 @@ impl CandleFile {
     pub fn open(path: &Path, pair: Option<Pair>) -> Result<Self, FileRefused> {
         let name = path.display().to_string();
         let pair = pair.or_else(|| pair_of_name(path)).ok_or_else(|| FileRefused::NoPair { path: name.clone() })?;
-        let unreadable = |e: std::io::Error| FileRefused::Unreadable { path: name.clone(), why: e.to_string() };
+        let unreadable = |e: std::io::Error| FileRefused::NotOpened { path: name.clone(), why: e.to_string() };
         let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
         let mut magic = [0; 2];
         let read = file.read(&mut magic).map_err(unreadable)?;
@@ -81,6 +118,9 @@ impl Source for CandleFile {
     fn pair(&self) -> &Pair {
         &self.pair
     }
+    fn interval_ms(&self) -> i64 {
+        self.candles[0].close_time.ms() - self.candles[0].open_time.ms()
+    }
     fn next_candle(&mut self) -> Option<Candle> {
         let candle = self.candles.get(self.next).copied();
         self.next += usize::from(candle.is_some());
@@ -94,7 +134,10 @@ impl Source for CandleFile {
 fn read_candles(name: &str, input: Box<dyn Read>) -> Result<Vec<Candle>, FileRefused> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let headers =
-        reader.headers().map_err(|e| FileRefused::Unreadable { path: name.to_owned(), why: e.to_string() })?.clone();
+        reader.headers().map_err(|e| FileRefused::Damaged { path: name.to_owned(), why: e.to_string() })?.clone();
+    if headers.is_empty() {
+        return Err(FileRefused::Empty { path: name.to_owned() });
+    }
     let column = |wanted: &[&str], column: &'static str| {
         headers
             .iter()
@@ -111,7 +154,7 @@ fn read_candles(name: &str, input: Box<dyn Read>) -> Result<Vec<Candle>, FileRef
     let volume = column(&["volume"], "volume")?;
     let mut rows: Vec<(i64, [Price; 4], Quantity, u64)> = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|e| FileRefused::Unreadable { path: name.to_owned(), why: e.to_string() })?;
+        let record = record.map_err(|e| FileRefused::Damaged { path: name.to_owned(), why: e.to_string() })?;
         let line = record.position().map_or(0, csv::Position::line);
         let bad = |why: String| FileRefused::BadLine { path: name.to_owned(), line, why };
         let cell = |i: usize| record.get(i).unwrap_or("");
@@ -207,6 +250,8 @@ mod tests {
         check(&format!("{HEAD}{}{}", line(2), line(1)), "line 3: time goes back");
         check("open_time_ms,open,high,low,close\n1,1,1,1,1\n", "no column volume");
         check(&format!("{HEAD}{}", line(1)), "fewer than two candles");
+        check("", "is empty");
+        check(&format!("{HEAD}60000,1,2,1\n"), "is damaged or cut off");
         check(&format!("{HEAD}60000,1,2,x,1,1\n"), "line 2: \"x\" is not a price");
         check(&format!("{HEAD}60000,1,0.5,0.4,1,1\n"), "do not enclose");
         check(&format!("{HEAD}yesterday,1,2,1,1,1\n"), "neither Unix milliseconds");

@@ -92,3 +92,94 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use axum::extract::{RawQuery, State};
+    use axum::routing::get;
+    use wire::HttpTransport;
+
+    use super::*;
+
+    /// Serves the minutes from 0 to the present one, of which the last is still open, and notes every question.
+    #[derive(Clone, Default)]
+    struct Exchange {
+        present: Arc<Mutex<i64>>,
+        asked: Arc<Mutex<Vec<String>>>,
+        broken: Arc<Mutex<bool>>,
+    }
+
+    async fn klines(State(exchange): State<Exchange>, RawQuery(query): RawQuery) -> String {
+        let query = query.unwrap_or_default();
+        let number = |name: &str| {
+            let found = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            found.and_then(|value| value.parse::<i64>().ok())
+        };
+        exchange.asked.lock().expect("asked").push(query.clone());
+        if *exchange.broken.lock().expect("broken") {
+            return "{\"code\":-1003,\"msg\":\"busy\"}".to_owned();
+        }
+        let present = *exchange.present.lock().expect("present");
+        let limit = number("limit").expect("a limit");
+        let first = number("startTime").map_or(present + 1 - limit, |start| (start + 59_999) / 60_000).max(0);
+        let row = |m: i64| {
+            let (open, close) = (m * 60_000, m * 60_000 + 59_999);
+            format!("[{open},\"10\",\"11\",\"9\",\"10\",\"5\",{close},\"50\",1,\"1\",\"1\",\"0\"]")
+        };
+        let rows: Vec<_> = (first..=present).take(usize::try_from(limit).expect("small")).map(row).collect();
+        format!("[{}]", rows.join(","))
+    }
+
+    async fn serving(exchange: Exchange) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let router = axum::Router::new().route("/api/v3/klines", get(klines)).with_state(exchange);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    fn opens(minutes: &[Minute]) -> Vec<i64> {
+        minutes.iter().map(|minute| minute.open.ms() / 60_000).collect()
+    }
+
+    #[tokio::test]
+    async fn closed_candles_come_once_and_the_open_one_does_not_come() {
+        let exchange = Exchange::default();
+        *exchange.present.lock().expect("present") = 100;
+        let address = serving(exchange.clone()).await;
+        let pairs: Vec<Pair> = vec!["BTC-USDT".parse().expect("pair"), "ETH-USDT".parse().expect("pair")];
+        let transport = Arc::new(HttpTransport::new().expect("transport"));
+        let mut live = Live::new(transport, &address, pairs, None);
+        let first = live.closed_minutes(100 * 60_000 + 30_000).await.expect("candles");
+        assert_eq!(opens(&first), [98, 99], "the last closed ones; 100 is still open");
+        assert_eq!(first[1].candles.len(), 2, "both pairs in one minute");
+        assert_eq!(first[1].close, MarketTime::from_ms(100 * 60_000));
+        assert_eq!(opens(&live.closed_minutes(100 * 60_000 + 40_000).await.expect("candles")), [0_i64; 0]);
+        *exchange.present.lock().expect("present") = 103;
+        assert_eq!(
+            opens(&live.closed_minutes(103 * 60_000).await.expect("candles")),
+            [100, 101, 102],
+            "none is left out"
+        );
+        assert!(exchange.asked.lock().expect("asked").iter().all(|query| query.contains("interval=1m")));
+    }
+
+    #[tokio::test]
+    async fn a_restart_goes_on_after_the_minute_done_and_a_refusal_is_no_end() {
+        let exchange = Exchange::default();
+        *exchange.present.lock().expect("present") = 100;
+        let address = serving(exchange.clone()).await;
+        let transport = Arc::new(HttpTransport::new().expect("transport"));
+        let done = Some(MarketTime::from_ms(90 * 60_000));
+        let mut live = Live::new(transport.clone(), &address, vec!["BTC-USDT".parse().expect("pair")], done);
+        *exchange.broken.lock().expect("broken") = true;
+        assert!(live.closed_minutes(100 * 60_000).await.is_err());
+        *exchange.broken.lock().expect("broken") = false;
+        assert_eq!(opens(&live.closed_minutes(100 * 60_000).await.expect("candles")), (91..100).collect::<Vec<_>>());
+        let mut nobody = Live::new(transport, "http://127.0.0.1:1", vec!["BTC-USDT".parse().expect("pair")], None);
+        let refused = nobody.closed_minutes(0).await.expect_err("nobody there").to_string();
+        assert!(refused.contains("no candles from http://127.0.0.1:1"), "{refused}");
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod live;
+pub mod open;
 pub mod sim;
 
 use std::path::PathBuf;
@@ -13,9 +14,17 @@ use strategy::market::{Candle, Pair};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// `file:[PAIR=]PATH`.
-    File { pair: Option<Pair>, path: PathBuf },
+    File {
+        /// The pair, when the file's name does not say it.
+        pair: Option<Pair>,
+        /// The CSV file, plain or gzip.
+        path: PathBuf,
+    },
     /// `sim:SEED`.
-    Sim { seed: u64 },
+    Sim {
+        /// The same seed gives the same candles.
+        seed: u64,
+    },
     /// `live:binance`.
     LiveBinance,
 }
@@ -31,6 +40,9 @@ pub enum NotAMarket {
     /// The seed is not a number.
     #[error("the seed of --market sim:SEED is a whole number, not {0}")]
     Seed(String),
+    /// What stands before `=` is no pair.
+    #[error("--market file:{0}=... does not name a pair: write it like file:BTC-USDT=CANDLES.csv")]
+    Pair(String),
 }
 
 impl FromStr for Choice {
@@ -46,7 +58,9 @@ impl FromStr for Choice {
                 Some((pair, path)) if pair.parse::<Pair>().is_ok() => {
                     Ok(Self::File { pair: pair.parse().ok(), path: path.into() })
                 }
-                _ => Ok(Self::File { pair: None, path: rest.into() }),
+                // A path may hold `=` too, but then in a folder or behind a dot.
+                Some((pair, _)) if !pair.contains(['/', '.', '\\']) => Err(NotAMarket::Pair(pair.to_owned())),
+                Some(_) | None => Ok(Self::File { pair: None, path: rest.into() }),
             },
             _ => Err(NotAMarket::Unknown(text.to_owned())),
         }
@@ -57,8 +71,37 @@ impl FromStr for Choice {
 pub trait Source: Send {
     /// Which pair.
     fn pair(&self) -> &Pair;
+    /// Length of its candles, in ms.
+    fn interval_ms(&self) -> i64;
     /// The next candle, or none at the end.
     fn next_candle(&mut self) -> Option<Candle>;
     /// Skips to the first candle that opens at or after this market time in ms.
     fn skip_to(&mut self, open_ms: i64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let shown = match text.parse::<Choice>() {
+            Ok(choice) => format!("{choice:?}"),
+            Err(refused) => refused.to_string(),
+        };
+        assert!(shown.contains(expected), "{text}: {shown} should contain {expected}");
+    }
+
+    #[test]
+    fn a_market_is_understood_or_the_forms_are_named() {
+        check("sim", "seed: 1");
+        check("sim:42", "seed: 42");
+        check("sim:x", "whole number, not x");
+        check("live:binance", "LiveBinance");
+        check("live:kraken", "use sim, sim:SEED");
+        check("file:", "use sim, sim:SEED");
+        check("file:a-BTCUSDT-1m-.csv", "pair: None");
+        check("file:BTC-USDT=a.csv", "path: \"a.csv\"");
+        check("file:BTCUSDT=a.csv", "does not name a pair");
+        check("file:data/x=1/a-BTCUSDT-1m-.csv", "pair: None, path: \"data/x=1/a-BTCUSDT-1m-.csv\"");
+    }
 }

@@ -57,6 +57,9 @@ impl Source for Simulation {
     fn pair(&self) -> &Pair {
         &self.pair
     }
+    fn interval_ms(&self) -> i64 {
+        MINUTE_MS
+    }
     fn next_candle(&mut self) -> Option<Candle> {
         let open = self.last;
         // Up to 20 basis points either way a minute, and a pull of one point per percent away from the start.
