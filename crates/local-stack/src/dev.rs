@@ -51,7 +51,6 @@ struct Advance {
 }
 
 /// The routes under `/dev/`.
-#[expect(clippy::disallowed_methods, reason = "these routes exist in local mode only and have no policy to declare")]
 pub(crate) fn routes(dev: Dev) -> Router {
     Router::new()
         .route("/dev/mail", get(list_mail))
