@@ -25,10 +25,11 @@ pub(crate) fn render(notice: &Notice, links: &LinkBase) -> Option<Message> {
         Notice::VerifyEmail { token } => of(include_str!("../notices/verify_email.txt"), links.to("verify", Some(token)), vec![]),
         Notice::AlreadyRegistered => of(include_str!("../notices/already_registered.txt"), sign_in(), vec![]),
         Notice::ResetPassword { token } => of(include_str!("../notices/reset_password.txt"), links.to("reset", Some(token)), vec![]),
-        Notice::PasswordWasReset { at, connections_removed, orders_left_open, may_still_arrive_until, not_me_token } => of(
+        Notice::PasswordWasReset { at, connections_removed, orders_left_open, orders_in_flight, may_still_arrive_until, not_me_token } => of(
             include_str!("../notices/password_was_reset.txt"), links.to("not-me", Some(not_me_token)), vec![
                 ("at", at.clone()), ("connections_removed", connections_removed.to_string()),
                 ("may_still_arrive_until", may_still_arrive_until.clone()), ("orders", orders(orders_left_open)),
+                ("in_flight", in_flight(orders_in_flight, may_still_arrive_until)),
             ],
         ),
         Notice::SecondFactorAdded { at } => of(include_str!("../notices/second_factor_added.txt"), reset(), vec![("at", at.clone())]),
@@ -53,8 +54,19 @@ fn key(at: &str, exchange: &str, label: &str) -> Vec<(&'static str, String)> {
 /// The paragraph about orders that nobody watches any more (PR-13). Its lines are our own: each order is one value.
 fn orders(open: &[String]) -> String {
     if open.is_empty() { return "No order of yours was open.".to_owned(); }
-    let lines: Vec<_> = open.iter().map(|order| format!("- {}", one_line(order))).collect();
-    format!("These orders were open and are no longer watched; look after them on the exchange:\n{}", lines.join("\n"))
+    format!("These orders were open and are no longer watched; look after them on the exchange:\n{}", list(open))
+}
+
+/// The paragraph about orders of which nobody knows yet whether the exchange has them (G2, RF-33).
+fn in_flight(sent: &[String], until: &str) -> String {
+    if sent.is_empty() { return "No order of yours was on its way without an answer.".to_owned(); }
+    let until = one_line(until);
+    format!("The exchange had not answered these orders. Each may have arrived already or may still arrive until {until}; look for them on the exchange:\n{}", list(sent))
+}
+
+fn list(orders: &[String]) -> String {
+    let lines: Vec<_> = orders.iter().map(|order| format!("- {}", one_line(order))).collect();
+    lines.join("\n")
 }
 
 fn fill(filling: &Filling) -> Message {
@@ -88,7 +100,7 @@ fn with_values(paragraph: &str, values: &[(&'static str, String)]) -> String {
         filled.push_str(before);
         let Some((name, behind)) = after.split_once('}') else { rest = after; break };
         match values.iter().find(|(known, _)| *known == name) {
-            Some(("orders", lines)) => filled.push_str(lines),
+            Some(("orders" | "in_flight", lines)) => filled.push_str(lines),
             Some((_, value)) => filled.push_str(&one_line(value)),
             None => {}
         }
@@ -120,7 +132,7 @@ pub(crate) mod tests {
         let t = || text.to_owned();
         vec![
             Notice::VerifyEmail { token: t() }, Notice::AlreadyRegistered, Notice::ResetPassword { token: t() },
-            Notice::PasswordWasReset { at: t(), connections_removed: 2, orders_left_open: vec![t(), t()], may_still_arrive_until: t(), not_me_token: t() },
+            Notice::PasswordWasReset { at: t(), connections_removed: 2, orders_left_open: vec![t(), t()], orders_in_flight: vec![t()], may_still_arrive_until: t(), not_me_token: t() },
             Notice::SecondFactorAdded { at: t() }, Notice::SecondFactorRemoved { at: t() }, Notice::RecoveryCodeUsed { at: t(), codes_left: 9 },
             Notice::RecoveryCodesReplaced { at: t() }, Notice::KeyAttached { at: t(), exchange: t(), label: t() },
             Notice::KeyDetached { at: t(), exchange: t(), label: t() }, Notice::WrongSecondFactor { at: t() },
@@ -157,12 +169,24 @@ pub(crate) mod tests {
     fn the_mail_of_a_reset_says_what_is_left_open() {
         let orders = vec!["BUY 0.1 ETH-USDT".to_owned(), "SELL 1 ETH-USDT".to_owned()];
         let notice = |orders_left_open| Notice::PasswordWasReset {
-            at: "then".into(), connections_removed: 3, orders_left_open, may_still_arrive_until: "later".into(), not_me_token: "t0k".into(),
+            at: "then".into(), connections_removed: 3, orders_left_open, orders_in_flight: vec![], may_still_arrive_until: "later".into(), not_me_token: "t0k".into(),
         };
         let text = render(&notice(orders), &links()).expect("words").text;
         for part in ["reset at then", "3 of your exchange keys", "until later", "\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n", "/#/not-me?token=t0k"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(render(&notice(vec![]), &links()).expect("words").text.contains("No order of yours was open."));
+    }
+    #[test]
+    fn rf_2_the_mail_of_a_reset_names_each_order_that_may_still_arrive_and_until_when() {
+        let text = |orders_in_flight| {
+            let notice = Notice::PasswordWasReset {
+                at: "then".into(), connections_removed: 1, orders_left_open: vec![], orders_in_flight, may_still_arrive_until: "later".into(), not_me_token: "t0k".into(),
+            };
+            render(&notice, &links()).expect("words").text
+        };
+        let told = text(vec!["BUY 0.1 ETH-USDT".to_owned(), "SELL 1 ETH-USDT".to_owned()]);
+        assert!(told.contains("may still arrive until later; look for them on the exchange:\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n"), "{told}");
+        assert!(text(vec![]).contains("No order of yours was on its way without an answer."));
     }
 }

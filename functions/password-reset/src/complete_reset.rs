@@ -16,7 +16,7 @@ use store::transaction::complete_reset::{Completing, ResetRefused};
 
 use crate::Deps;
 use crate::claim::Claim;
-use crate::open_orders::{OpenOrder, under_way};
+use crate::open_orders::{ListedOrder, under_way};
 use crate::second_factor::{Shown, verify};
 
 #[derive(Deserialize)]
@@ -34,8 +34,13 @@ struct Form {
 struct Completed {
     connections_removed: usize,
     /// `null` when the list could not be read: then the exchange has to be looked at.
-    orders_left_open: Option<Vec<OpenOrder>>,
+    orders_left_open: Option<Vec<ListedOrder>>,
+    /// G2: authorised and not answered yet; `null` likewise.
+    orders_in_flight: Option<Vec<ListedOrder>>,
 }
+
+/// Stands in the notice where a list could not be read.
+const UNREADABLE: &str = "This list could not be read. Look at the exchange.";
 
 /// Completes the reset.
 pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -51,19 +56,21 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
     let hash = hashed(&deps, &password).await?;
     if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? { return Err(Problem::reset_refused()); }
     // For display alone: a reset does not wait for a list. Read behind the fence, so that nothing is authorised after it.
-    let orders = under_way(&deps.store, claim.user.id).await.inspect_err(|error| tracing::warn!(%error, "open orders not listed")).ok();
-    let lines = orders.as_ref().map_or_else(
-        || vec!["The list of open orders could not be read. Look at the exchange.".to_owned()],
-        |found| found.orders.iter().map(OpenOrder::line).collect(),
-    );
+    let found = under_way(&deps.store, claim.user.id).await.inspect_err(|error| tracing::warn!(%error, "open orders not listed")).ok();
+    let (open, in_flight) = found.map_or((None, None), |found| (Some(found.open), Some(found.in_flight)));
     let not_me = new_token(Purpose::NotMe, deps.host.entropy.bytes());
     let completing = Completing {
         token: &claim.hash, user: claim.user.id, cred_version: claim.user.cred_version, hash: &hash, factor: factor.as_ref(),
-        to: &claim.credential.email, orders_left_open: &lines, not_me: &not_me, source: request.source(),
+        to: &claim.credential.email, orders_left_open: &lines(open.as_deref()), orders_in_flight: &lines(in_flight.as_deref()), not_me: &not_me, source: request.source(),
     };
     let done = deps.store.complete_reset(&completing, &deps.host).await.map_err(problem)?;
-    let body = Completed { connections_removed: done.connections_removed, orders_left_open: orders.map(|found| found.orders) };
+    let body = Completed { connections_removed: done.connections_removed, orders_left_open: open, orders_in_flight: in_flight };
     Ok(Answer::ok(&body).without_session_cookie())
+}
+
+/// One line per order for the notice. A list that could not be read is never shown as an empty one.
+fn lines(orders: Option<&[ListedOrder]>) -> Vec<String> {
+    orders.map_or_else(|| vec![UNREADABLE.to_owned()], |orders| orders.iter().map(ListedOrder::line).collect())
 }
 
 /// PW-1, PW-3. The key service's failure changes nothing and counts nothing (RF-31).

@@ -18,9 +18,12 @@ use serde_json::{Value, json};
 use store::attribute::{n, s};
 use store::entity::budget::{Kind, Whose};
 use store::entity::connection::{self, Status};
+use store::entity::intent::{Ask, Intent, IntentState};
 use store::entity::job::Notice;
 use store::entity::{credential, recovery_code, reset_token, user};
 use store::{Table, Write};
+use strategy::id::{BotId, ClientOrderId, DealId};
+use strategy::order::{OrderKey, OrderKind, PlannedOrder, Role, Side, Slot};
 use world::{NEW_PASSWORD, Owner, PASSWORD, World, hash_of};
 
 #[tokio::test]
@@ -35,7 +38,7 @@ async fn pr_8_a_reset_without_a_factor_does_everything_in_one_transaction() {
     let t0 = world.clock.at();
     world.emulators.reset_calls();
     let answered = complete(&world, &token, json!({})).await;
-    assert_eq!(answered.is_ok(200), json!({"connections_removed": 2, "orders_left_open": []}));
+    assert_eq!(answered.is_ok(200), json!({"connections_removed": 2, "orders_left_open": [], "orders_in_flight": []}));
     assert_eq!(world.calls("TransactWriteItems"), 1, "G6");
     // PR-11: no session comes of it, and the browser forgets its own.
     let cookies: Vec<_> = answered.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, v)| v.as_str()).collect();
@@ -67,8 +70,8 @@ async fn pr_8_a_reset_without_a_factor_does_everything_in_one_transaction() {
     let notices: Vec<_> = world.mails().await.into_iter().filter(|m| matches!(m.notice, Notice::PasswordWasReset { .. })).collect();
     let [notice] = notices.as_slice() else { panic!("one notice: {notices:?}") };
     assert_eq!(notice.to, owner.email);
-    let Notice::PasswordWasReset { at, connections_removed, orders_left_open, may_still_arrive_until, not_me_token } = &notice.notice else { panic!() };
-    assert_eq!((at, *connections_removed, orders_left_open.len()), (&t0.to_string(), 2, 0));
+    let Notice::PasswordWasReset { at, connections_removed, orders_left_open, orders_in_flight, may_still_arrive_until, not_me_token } = &notice.notice else { panic!() };
+    assert_eq!((at, *connections_removed, orders_left_open.len(), orders_in_flight.len()), (&t0.to_string(), 2, 0, 0));
     assert_eq!(may_still_arrive_until, &t0.plus_seconds(4).to_string(), "G2");
     // PR-13: the link names this reset and carries a secret that is stored as a hash alone, for 72 h.
     let (names, secret) = not_me_token.split_once('.').unwrap();
@@ -376,17 +379,74 @@ async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
     let token = world.reset_token(&owner).await;
     let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
     assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1}));
-    let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000", "unanswered": false}]);
-    assert_eq!(complete(&world, &token, json!({})).await.is_ok(200), json!({"connections_removed": 0, "orders_left_open": listed}));
+    let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000"}]);
+    assert_eq!(complete(&world, &token, json!({})).await.is_ok(200), json!({"connections_removed": 0, "orders_left_open": listed, "orders_in_flight": []}));
     let mails = world.mails().await;
     let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_left_open, .. } => Some(orders_left_open), _ => None });
     assert_eq!(told.unwrap(), &[format!("ETH-USDT limit buy 0.5 at 2000 ({mine})")]);
 }
 
+/// G2, RF-33: what was authorised and not answered may still arrive. Nothing else is listed as such, and no order twice.
+#[tokio::test]
+async fn g_2_orders_in_flight_are_listed_in_the_answer_and_in_the_notice() {
+    let world = world();
+    let (owner, other) = (world.owner(false).await, world.owner(false).await);
+    let mut listed = Vec::new();
+    for state in [IntentState::Authorised, IntentState::Unknown] { listed.push(intent(&world, &owner, state, true).await); }
+    for state in [IntentState::Proposed, IntentState::Sent, IntentState::Absent, IntentState::Refused] { intent(&world, &owner, state, true).await; }
+    intent(&world, &owner, IntentState::Authorised, false).await;
+    intent(&world, &other, IntentState::Authorised, true).await;
+    // Answered a moment ago, and the index shows its intent still.
+    let (bot, _, planned) = planned(&world);
+    let known = recorded(&world, &owner, true, bot, &planned).await;
+    place(&world, &owner, IntentState::Authorised, bot, Ask::Place(planned)).await;
+    listed.sort();
+    let token = world.reset_token(&owner).await;
+    let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
+    assert_eq!(looked["open_orders"], 3, "an order without an answer may be open");
+    let done = complete(&world, &token, json!({})).await.is_ok(200);
+    let ids = |name: &str| {
+        let mut ids: Vec<_> = done[name].as_array().unwrap().iter().map(|o| o["client_order_id"].as_str().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!((ids("orders_left_open"), ids("orders_in_flight")), (vec![known], listed.clone()));
+    let one = &done["orders_in_flight"][0];
+    assert_eq!((&one["pair"], &one["side"], &one["type"], &one["quantity"]), (&json!("ETH-USDT"), &json!("buy"), &json!("limit"), &json!("0.5")));
+    let mails = world.mails().await;
+    let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_in_flight, .. } => Some(orders_in_flight), _ => None });
+    let mut told = told.unwrap().clone();
+    let mut lines: Vec<_> = listed.iter().map(|id| format!("ETH-USDT limit buy 0.5 at 2000 ({id})")).collect();
+    (told.sort(), lines.sort());
+    assert_eq!(told, lines);
+}
+
+/// A PLACE or CANCEL intent as the signer leaves it; its order's client id.
+async fn intent(world: &World, owner: &Owner, state: IntentState, is_place: bool) -> String {
+    let (bot, id, planned) = planned(world);
+    place(world, owner, state, bot, if is_place { Ask::Place(planned) } else { Ask::Cancel { order: id.clone(), number: 1 } }).await;
+    id.to_string()
+}
+async fn place(world: &World, owner: &Owner, state: IntentState, bot: BotId, ask: Ask) {
+    let key = match &ask {
+        Ask::Place(order) => store::entity::intent::place_key(bot, &order.client_order_id),
+        Ask::Cancel { order, number } => store::entity::intent::cancel_key(bot, order, *number),
+        Ask::QueryOrder { .. } | Ask::QueryConnection(_) => panic!("not of an order"),
+    };
+    let intent = Intent {
+        key: key.clone(), ask, state, user: owner.id, connection: account::ConnectionId::new(world.ulid()), exchange: "paper".into(), bot: Some(bot),
+        deal: Some(DealId::new(world.ulid())), pair: Some("ETH-USDT".parse().unwrap()), run: 1, epoch: account::Epoch::FIRST,
+        proposed_at: world.clock.at(), authorised_at: None, why: None,
+    };
+    world.write(vec![Write::put(Table::Trading, key, intent.to_row().unwrap())]).await;
+}
+
 /// An order of a bot of the owner's, as the signer records it; its client id.
 async fn order(world: &World, owner: &Owner, open: bool) -> String {
-    use strategy::id::{BotId, ClientOrderId, DealId};
-    use strategy::order::{OrderKey, OrderKind, PlannedOrder, Role, Side, Slot};
+    let (bot, _, planned) = planned(world);
+    recorded(world, owner, open, bot, &planned).await
+}
+fn planned(world: &World) -> (BotId, ClientOrderId, PlannedOrder) {
     let (bot, deal) = (BotId::new(world.ulid()), DealId::new(world.ulid()));
     let key = OrderKey { slot: Slot::of(Role::Base), revision: 0, attempt: 0 };
     let (id, price) = (ClientOrderId::derive(bot, deal, key), strategy::money::Price::parse("2000").unwrap());
@@ -394,14 +454,18 @@ async fn order(world: &World, owner: &Owner, open: bool) -> String {
         client_order_id: id.clone(), key, side: Side::Buy, kind: OrderKind::Limit { price }, quantity: strategy::money::Quantity::parse("0.5").unwrap(),
         reference_price: price, reason: "The deal starts.".into(),
     };
-    let at = store::entity::order::key(bot, &id);
-    let row = store::attribute::Row::keyed(&at).with("deal", s(deal)).with("pair", s("ETH-USDT")).with("order", store::attribute::json(&planned).unwrap())
+    (bot, id, planned)
+}
+async fn recorded(world: &World, owner: &Owner, open: bool, bot: BotId, planned: &PlannedOrder) -> String {
+    let at = store::entity::order::key(bot, &planned.client_order_id);
+    let deal = DealId::new(world.ulid());
+    let row = store::attribute::Row::keyed(&at).with("deal", s(deal)).with("pair", s("ETH-USDT")).with("order", store::attribute::json(planned).unwrap())
         .with("status", s(if open { "NEW" } else { "FILLED" })).with("exchange_order_id", s("1"))
         .with("filled", store::attribute::json(&strategy::order::Filled::ZERO).unwrap()).with("trade_id_seen", n(0)).with("sent_at", n(1)).with("seen_at", n(1))
         .with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
     let bot_row = store::attribute::Row::keyed(&store::entity::bot::key(bot)).with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
     world.write(vec![Write::put(Table::Trading, at, row), Write::put(Table::Trading, store::entity::bot::key(bot), bot_row)]).await;
-    id.to_string()
+    planned.client_order_id.to_string()
 }
 
 #[tokio::test]

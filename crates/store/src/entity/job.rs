@@ -43,8 +43,12 @@ pub enum Notice {
     /// SU-1: somebody signed up with an address that has an account.
     AlreadyRegistered,
     ResetPassword { token: String },
-    /// PR-13.
-    PasswordWasReset { at: String, connections_removed: usize, orders_left_open: Vec<String>, may_still_arrive_until: String, not_me_token: String },
+    /// PR-13. G2: `orders_in_flight` were authorised before `at` and not answered yet; each may arrive until
+    /// `may_still_arrive_until`. A notice that an older version has queued has no such list (RF-38).
+    PasswordWasReset {
+        at: String, connections_removed: usize, orders_left_open: Vec<String>, #[serde(default)] orders_in_flight: Vec<String>,
+        may_still_arrive_until: String, not_me_token: String,
+    },
     SecondFactorAdded { at: String },
     SecondFactorRemoved { at: String },
     RecoveryCodeUsed { at: String, codes_left: usize },

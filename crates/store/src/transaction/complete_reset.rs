@@ -60,6 +60,8 @@ pub struct Completing<'a> {
     pub to: &'a EmailAddress,
     /// Open orders as far as known, for the notice.
     pub orders_left_open: &'a [String],
+    /// Orders authorised and not answered yet, as far as known, for the notice (G2).
+    pub orders_in_flight: &'a [String],
     /// PR-13: mailed with the notice.
     pub not_me: &'a NewToken,
     pub source: Option<IpAddr>,
@@ -248,6 +250,7 @@ fn notice(what: &Completing<'_>, connections_removed: usize, now: WallTime) -> M
         to: what.to.to_string(),
         notice: Notice::PasswordWasReset {
             at: now.to_string(), connections_removed, orders_left_open: what.orders_left_open.to_vec(),
+            orders_in_flight: what.orders_in_flight.to_vec(),
             may_still_arrive_until: now.plus_seconds(TAIL_S).to_string(), not_me_token,
         },
     }
