@@ -29,6 +29,20 @@ pub const PAIR: &str = "BTC-USDT";
 /// What only the transaction that authorises a PLACE says before any other.
 const AUTHORISES_A_PLACE: &str = "#trade_id_seen = :trade_id";
 
+/// Every caller lets the others go first before and after each of its calls.
+struct Interleaved(Arc<Script>);
+#[async_trait::async_trait]
+impl emulators::Faults for Interleaved {
+    async fn before(&self, point: &emulators::Point) -> emulators::Fault {
+        tokio::task::yield_now().await;
+        self.0.before(point).await
+    }
+    async fn after(&self, point: &emulators::Point, status: u16) {
+        self.0.after(point, status).await;
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The exchange's own clock, off by a constant.
 #[derive(Debug)]
 struct Ahead { clock: Arc<FakeClock>, ms: i64 }
@@ -141,6 +155,8 @@ impl World {
             self.candle(&last, &last, &last).await;
         }
     }
+    /// From here on requests that run side by side take turns at every call, so that all have read before one writes.
+    pub fn interleaves_calls(&self) { self.machine.emulators().set_faults(Some(Arc::new(Interleaved(self.faults.clone())))); }
     /// Works everything beside the story, for functions that are to be paused.
     pub fn drains_beside(&self) -> tokio::task::JoinHandle<()> {
         let world = self.clone();
