@@ -77,6 +77,9 @@ async fn an_authorised_intent_without_answer_is_unknown_after_window_and_grace_a
     world.sweep().await;
     world.sweep().await;
     assert_eq!((state(&world, &intent.key).await, questions(&world, of.0, &order()).await), (IntentState::Unknown, 1));
+    // G2: a reset still names it as one that may arrive.
+    let row = world.store.read(Table::Trading, &intent.key).await.unwrap().unwrap();
+    assert_eq!(row.text_if("user_key"), Some(format!("USER#{}", of.2).as_str()));
     world.clock.advance_s(60);
     world.sweep().await;
     assert_eq!(questions(&world, of.0, &order()).await, 2);
