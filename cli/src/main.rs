@@ -10,7 +10,7 @@ mod up;
 
 use clap::{Parser, Subcommand};
 
-use crate::exit::{Exit, TABLE};
+use crate::exit::{Exit, Failed, TABLE};
 
 /// Self-hosted strategy bots whose exchange keys do not survive a password reset.
 #[derive(Parser)]
@@ -61,12 +61,14 @@ impl Command {
 fn main() -> std::process::ExitCode {
     let Arguments { command } = Arguments::parse();
     let as_json = command.as_json();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("an operating system with threads");
-    let outcome = match command {
-        Command::Up(arguments) => runtime.block_on(up::run(arguments)),
-        Command::Demo(arguments) => runtime.block_on(demo::run(arguments)),
-        Command::Preview(arguments) => preview::run(arguments),
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match (runtime, command) {
+        (_, Command::Preview(arguments)) => preview::run(arguments),
+        (Err(error), Command::Up(_) | Command::Demo(_)) => {
+            Err(Failed::new(Exit::Failed, format!("no threads: {error}")))
+        }
+        (Ok(runtime), Command::Up(arguments)) => runtime.block_on(up::run(arguments)),
+        (Ok(runtime), Command::Demo(arguments)) => runtime.block_on(demo::run(arguments)),
     };
     match outcome {
         Ok(()) => Exit::Fine.into(),

@@ -1,5 +1,7 @@
 //! Clients outside the process: an AWS SDK over loopback, and the documented walk with curl.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it must be")]
+
 mod running;
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! `shearpin preview`: the table, the JSON of `POST /v1/bots/preview`, and refusals at JSON pointers.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it must be")]
+
 mod running;
 
 use running::{refused, run};

@@ -1,5 +1,7 @@
 //! Bad input to `shearpin up`: exit code, words that say what to do, and a data folder that is left as it was.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it must be")]
+
 mod running;
 
 use std::path::Path;
@@ -61,7 +63,7 @@ fn bad_filters_are_refused_with_the_form_they_should_have() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let path = folder.path().join("filters.json");
-    let mut check = |text: &str, words: &[&str]| {
+    let check = |text: &str, words: &[&str]| {
         std::fs::write(&path, text).unwrap();
         refused(&["up", "--data", data.to_str().unwrap(), "--filters", path.to_str().unwrap()], 2, words);
         assert!(!data.exists());

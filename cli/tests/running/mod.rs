@@ -1,6 +1,6 @@
 //! A running `shearpin up` in a folder of its own, and what tests ask of it.
 
-#![allow(dead_code, reason = "each test program uses a part")]
+#![expect(dead_code, reason = "each test program uses a part")]
 
 use std::fmt::Write as _;
 use std::io::Write as _;

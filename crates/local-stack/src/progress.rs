@@ -78,6 +78,6 @@ mod tests {
         teller.trouble("jobs", &"no answer");
         assert_eq!(seen.borrow_and_update().troubles.len(), 2);
         teller.works("market");
-        assert_eq!(seen.borrow_and_update().troubles.keys().collect::<Vec<_>>(), ["jobs"]);
+        assert_eq!(seen.borrow_and_update().troubles.keys().copied().collect::<Vec<_>>(), ["jobs"]);
     }
 }

@@ -51,6 +51,15 @@ pub enum Candles {
     Live(Vec<Pair>),
 }
 
+impl std::fmt::Debug for Candles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Candles::Recorded(sources) => write!(f, "Recorded({} pairs)", sources.len()),
+            Candles::Live(pairs) => write!(f, "Live({pairs:?})"),
+        }
+    }
+}
+
 /// A checked market.
 pub struct Opened {
     /// Its candles.
