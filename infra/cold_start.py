@@ -19,6 +19,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STARTS = 11
 WAIT_S_MAX = 10
+# What template.yaml gives and env.json leaves as it is.
+FROM_TEMPLATE = {"MARKET_PAIRS": "BTC-USDT,ETH-USDT", "PAPER_MARKET": "sim:1", "SEND_WINDOW_MS_MAX": "3000"}
 NEXT = "/2018-06-01/runtime/invocation/next"
 
 
@@ -31,7 +33,7 @@ def environment_of(name: str) -> dict:
         value = re.sub(r"\{tables\.([a-z]+)\}", r"shearpin-\1", value)
         return re.sub(r"\{[^}]+\}", "http://127.0.0.1:9", value)
 
-    return {variable: fill(value) for variable, value in declared.items()}
+    return FROM_TEMPLATE | {variable: fill(value) for variable, value in declared.items()}
 
 
 class RuntimeApi(http.server.BaseHTTPRequestHandler):
@@ -98,8 +100,13 @@ def main() -> int:
     print(f"{'median':>8} {'worst':>8}")
     failed = False
     for name in names:
-        times = [measure(folder / name, name, address) for _ in range(STARTS)]
-        if None in times:
+        times = []
+        for _ in range(STARTS):
+            took = measure(folder / name, name, address)
+            if took is None:
+                break
+            times.append(took)
+        if len(times) < STARTS:
             failed = True
             continue
         times.sort()
