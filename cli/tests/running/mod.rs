@@ -110,6 +110,8 @@ impl Running {
             http.get(&api).send().await.ok().filter(|answer| answer.status().is_success()).map(|_| ())
         })
         .await;
+        // The last thing of a start.
+        eventually("the log", || async { Some(()).filter(|()| data.join("log.json").exists()) }).await;
         running.endpoints =
             serde_json::from_str(&std::fs::read_to_string(data.join("endpoints.json")).unwrap()).unwrap();
         assert_eq!(running.endpoints["api"], api);
