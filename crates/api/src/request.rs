@@ -42,9 +42,18 @@ impl Request {
         // Derived readers take an array of the fields in order for an object; the contract does not.
         if !self.body.trim_ascii_start().starts_with(b"{") { return Err(Problem::malformed_body()); }
         let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        let form = serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error))?;
+        let form = serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error, is_json(&self.body)))?;
         reader.end().map_err(|_| Problem::malformed_body().because("There is more after the JSON object."))?;
         Ok(form)
+    }
+    /// For routes that take nothing: no body, or an empty object. A field that nobody reads is refused, as everywhere: who
+    /// sent it meant something by it.
+    pub fn no_fields(&self) -> Result<(), Problem> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        if self.body.is_empty() { return Ok(()); }
+        self.json::<Nothing>().map(|Nothing {}| ())
     }
     /// A variable part of the path, parsed; anything that is no such id is not found.
     pub fn id<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
@@ -74,9 +83,10 @@ const NAME_BYTES_MAX: usize = 64;
 
 /// What was wrong, without what was sent: serde's sentences may repeat a value, so only the parts that name our own fields
 /// and types are passed on. The pointer names the field.
-fn malformed(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn malformed(error: &serde_path_to_error::Error<serde_json::Error>, is_json: bool) -> Problem {
     let inner = error.inner();
-    if !inner.is_data() {
+    // The reader calls it a syntax error too when it wants a word and finds null, or a list that is too long.
+    if !inner.is_data() && !is_json {
         return Problem::malformed_body().because(format!("Not valid JSON at line {}, column {}.", inner.line(), inner.column()));
     }
     let text = inner.to_string();
@@ -93,6 +103,9 @@ fn malformed(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     };
     Problem::invalid_fields().with_faults(vec![Fault { pointer: pointer(error.path()), code: code.into(), detail }])
 }
+
+/// What is ignored is not read as text, so that is looked at first.
+fn is_json(body: &[u8]) -> bool { std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()) }
 
 /// RFC 6901; stops at a name that is too long to be one of ours.
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -139,6 +152,8 @@ mod tests {
         check(r#"{"name":["canary","b"]}"#, "wrong_type_or_value", "/name");
         check(r#"{"name":null}"#, "wrong_type_or_value", "/name");
         check(r#"{"name":"a","parts":[{"side":"buy","count":1},{"side":"canary","count":1}]}"#, "wrong_type_or_value", "/parts/1/side");
+        check(r#"{"name":"a","parts":[{"side":null,"count":1}]}"#, "wrong_type_or_value", "/parts/0/side");
+        check(r#"{"name":"a","parts":[{"side":["buy","canary"],"count":1}]}"#, "wrong_type_or_value", "/parts/0/side");
         check(r#"{"name":"a","parts":[{"side":"buy","count":"canary"}]}"#, "wrong_type_or_value", "/parts/0/count");
         check(r#"{"name":"a","parts":[{"side":"buy","count":-77}]}"#, "wrong_type_or_value", "/parts/0/count");
         check(r#"{"name":"a","a/b~c":1}"#, "unknown_field", "/a~1b~0c");

@@ -18,6 +18,7 @@ use crate::{Deps, door, view};
 
 /// Answers the running bot.
 pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
+    request.no_fields()?;
     let trade_epoch = request.session()?.user.trade_epoch;
     let bot = door::own_bot(&deps, &request).await?;
     if bot.state == BotState::Running && bot.epoch == trade_epoch { return Err(Problem::bot_is_running()); }

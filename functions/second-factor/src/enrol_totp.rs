@@ -16,6 +16,7 @@ struct Enrolment { secret: String, otpauth_uri: String, qr_svg: QrPath, expires_
 
 /// Starts the enrolment. The step-up was spent before; nothing is on until a code is confirmed.
 pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {
+    request.no_fields()?;
     let proof = request.take_step_up()?;
     let session = request.session()?;
     let now = deps.host.clock.now();

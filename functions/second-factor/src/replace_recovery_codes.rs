@@ -13,6 +13,7 @@ use crate::refusal::problem;
 
 /// Replaces them and shows the new ones, once.
 pub async fn replace_recovery_codes(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {
+    request.no_fields()?;
     let proof = request.take_step_up()?;
     let session = request.session()?;
     let now = deps.host.clock.now();
