@@ -100,6 +100,9 @@ def main() -> int:
     print(f"{'median':>8} {'worst':>8}")
     failed = False
     for name in names:
+        if not (folder / name).is_file():
+            print(f"{folder / name}: not built", file=sys.stderr)
+            return 1
         times = []
         for _ in range(STARTS):
             took = measure(folder / name, name, address)
