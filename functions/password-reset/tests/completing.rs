@@ -417,7 +417,8 @@ async fn g_2_orders_in_flight_are_listed_in_the_answer_and_in_the_notice() {
     let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_in_flight, .. } => Some(orders_in_flight), _ => None });
     let mut told = told.unwrap().clone();
     let mut lines: Vec<_> = listed.iter().map(|id| format!("ETH-USDT limit buy 0.5 at 2000 ({id})")).collect();
-    (told.sort(), lines.sort());
+    told.sort();
+    lines.sort();
     assert_eq!(told, lines);
 }
 
