@@ -23,11 +23,11 @@ pub fn place_key(bot: BotId, order: &ClientOrderId) -> Key { Key::new(super::bot
 pub fn cancel_key(bot: BotId, order: &ClientOrderId, number: u32) -> Key {
     Key::new(super::bot::partition(bot), format!("INTENT#CANCEL#{order}#{number}"))
 }
-/// Where a QUERY about an order is; one per wall minute.
+/// Where a QUERY about an order is; one per wall minute at a time.
 pub fn query_key(bot: BotId, order: &ClientOrderId, now: WallTime) -> Key {
     Key::new(super::bot::partition(bot), format!("INTENT#QUERY#{order}#{}", now.ms().div_euclid(60_000)))
 }
-/// Where a QUERY about a connection is; one per wall minute.
+/// Where a QUERY about a connection is; one per wall minute at a time.
 pub fn connection_query_key(user: UserId, connection: ConnectionId, subject: ConnectionSubject, now: WallTime) -> Key {
     Key::new(format!("USER#{user}"), format!("INTENT#QUERY#{connection}#{}#{}", subject.as_str(), now.ms().div_euclid(60_000)))
 }
@@ -108,6 +108,13 @@ impl Intent {
     /// The write that proposes it, unless there is one of its name (P3).
     pub fn write_if_absent(&self) -> Result<Write, StoreError> {
         Ok(Write::put(Table::Trading, self.key.clone(), self.to_row()?).when("attribute_not_exists(pk)"))
+    }
+    /// The write that proposes a question, unless it is being asked now. One that was answered is asked anew: at many
+    /// market minutes to a wall minute an order is crossed again before the wall minute is over, and its fill must be seen.
+    pub fn write_unless_asked(&self) -> Result<Write, StoreError> {
+        Ok(Write::put(Table::Trading, self.key.clone(), self.to_row()?)
+            .when("attribute_not_exists(pk) OR (#state <> :proposed AND #state <> :authorised)")
+            .value(":proposed", s(IntentState::Proposed.as_str())).value(":authorised", s(IntentState::Authorised.as_str())))
     }
     /// As stored when proposed.
     pub fn to_row(&self) -> Result<Row, StoreError> {
