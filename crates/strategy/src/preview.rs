@@ -181,7 +181,7 @@ fn warnings(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> 
     let mut warn = |code, detail| warnings.push(Warning { code, detail });
     let minimum = rules.notional_min;
     if plan.base.value() < minimum || plan.base.quantity.is_zero() {
-        let smallest = ladder::smallest_value(plan.base.price, rules.lot, minimum);
+        let smallest = smallest_base(config, rules, fees, plan.base.price);
         warn(
             "below_minimum",
             format!(
@@ -197,9 +197,10 @@ fn warnings(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> 
         warn(
             "take_profit_below_minimum",
             format!(
-                "After fees and rounding to the lot only {} could be sold, worth {}; the exchange's minimum is {minimum}. Raise base_order.amount.",
+                "After fees and rounding to the lot only {} could be sold, worth {}; the exchange's minimum is {minimum}. Set base_order.amount to at least {}.",
                 order.quantity,
-                order.value()
+                order.value(),
+                smallest_base(config, rules, fees, plan.base.price)
             ),
         );
     }
@@ -232,6 +233,24 @@ fn warnings(config: &DcaConfig, rules: SymbolRules, fees: Fees, plan: &Plan) -> 
         }
     }
     warnings
+}
+
+/// The smallest base order that the exchange takes, together with its take profit: fees and the lot make that smaller.
+fn smallest_base(config: &DcaConfig, rules: SymbolRules, fees: Fees, price: Price) -> Amount {
+    /// A fee of 0.1 % costs one lot more below a thousand lots, and 0.1 % of them above; each step adds that much.
+    const STEPS_MAX: usize = 64;
+    let mut smallest = ladder::smallest_value(price, rules.lot, rules.notional_min);
+    for _ in 0..STEPS_MAX {
+        let tried = DcaConfig { base_amount: smallest, ..config.clone() };
+        let Some(plan) = plan(&tried, rules, fees, price) else { return smallest };
+        let exit = plan.take_profit.map_or(Amount::ZERO, |order| order.value());
+        if plan.base.value() >= rules.notional_min && exit >= rules.notional_min {
+            return smallest;
+        }
+        let short = rules.notional_min - exit;
+        smallest = smallest + ladder::smallest_value(price, rules.lot, if short > Amount::ZERO { short } else { Amount::ZERO });
+    }
+    smallest
 }
 
 /// The smallest setting that lifts every averaging order over the minimum, when one is under it.

@@ -1,7 +1,10 @@
 //! The JSON form of a bot's configuration, as the API takes it and gives it back. Never checks anything: `parse` does.
 
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     AfterStop, DcaConfig, Direction, EntryType, LadderReference, ProfitOf, QuantityRounding, ReferencePrice,
@@ -54,8 +57,25 @@ macro_rules! form {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $kind:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
-        #[serde(default, deny_unknown_fields)]
+        #[serde(remote = "Self", default, deny_unknown_fields)]
         pub struct $name { $($(#[$field_doc])* pub $field: Option<$kind>,)* }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                // A derived reader takes an array of the fields in order as well; the contract does not.
+                struct Object;
+                impl<'de> Visitor<'de> for Object {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("an object") }
+                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
+                        $name::deserialize(MapAccessDeserializer::new(map))
+                    }
+                }
+                from.deserialize_map(Object)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> { $name::serialize(self, to) }
+        }
     };
 }
 
