@@ -22,10 +22,19 @@ use crate::world::World;
 /// What a function answered: its result, or the error it reported.
 pub type Outcome = Result<Value, Value>;
 
-struct Shared { events: Mutex<mpsc::Receiver<Value>>, answers: mpsc::Sender<Outcome>, number: AtomicU64, deadline_ms: i64 }
+struct Shared {
+    events: Mutex<mpsc::Receiver<Value>>,
+    answers: mpsc::Sender<Outcome>,
+    number: AtomicU64,
+    deadline_ms: i64,
+}
 
 /// A running function binary.
-pub struct Lambda { child: Child, events: mpsc::Sender<Value>, answers: mpsc::Receiver<Outcome> }
+pub struct Lambda {
+    child: Child,
+    events: mpsc::Sender<Value>,
+    answers: mpsc::Receiver<Outcome>,
+}
 
 impl Drop for Lambda {
     fn drop(&mut self) {
@@ -42,34 +51,59 @@ impl Lambda {
         let (events, receiver) = mpsc::channel(1);
         let (sender, answers) = mpsc::channel(1);
         let deadline_ms = world.clock.now().ms() + 30_000;
-        let api = serve(router(Shared { events: Mutex::new(receiver), answers: sender, number: AtomicU64::new(0), deadline_ms })).await;
+        let api = serve(router(Shared {
+            events: Mutex::new(receiver),
+            answers: sender,
+            number: AtomicU64::new(0),
+            deadline_ms,
+        }))
+        .await;
         let host = world.machine.host(function).expect("a function of the template");
-        let mut environment: BTreeMap<String, String> = host.environment.pairs().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        if environment.contains_key("PAPER_BASE_URL") { environment.insert("PAPER_BASE_URL".into(), exchange); }
+        let mut environment: BTreeMap<String, String> =
+            host.environment.pairs().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        if environment.contains_key("PAPER_BASE_URL") {
+            environment.insert("PAPER_BASE_URL".into(), exchange);
+        }
         if environment.contains_key("QUEUE_DECISIONS_URL") {
             environment.insert("QUEUE_DECISIONS_URL".into(), format!("{aws}/000000000000/shearpin-decisions"));
         }
         for (name, value) in [
-            ("AWS_LAMBDA_RUNTIME_API", api.trim_start_matches("http://").to_owned()), ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".into()), ("AWS_LAMBDA_FUNCTION_VERSION", "1".into()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "parity".into()), ("AWS_LAMBDA_LOG_STREAM_NAME", "parity".into()), ("AWS_REGION", "us-east-1".into()),
-            ("AWS_ACCESS_KEY_ID", format!("{}{function}", emulators::KEY_PREFIX)), ("AWS_SECRET_ACCESS_KEY", "local".into()), ("AWS_ENDPOINT_URL", aws),
+            ("AWS_LAMBDA_RUNTIME_API", api.trim_start_matches("http://").to_owned()),
+            ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".into()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1".into()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "parity".into()),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "parity".into()),
+            ("AWS_REGION", "us-east-1".into()),
+            ("AWS_ACCESS_KEY_ID", format!("{}{function}", emulators::KEY_PREFIX)),
+            ("AWS_SECRET_ACCESS_KEY", "local".into()),
+            ("AWS_ENDPOINT_URL", aws),
         ] {
             environment.insert(name.into(), value);
         }
-        let child = Command::new(binary).env_clear().envs(environment).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("the binary starts");
+        let child = Command::new(binary)
+            .env_clear()
+            .envs(environment)
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the binary starts");
         Self { child, events, answers }
     }
     /// One invocation.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
         self.events.send(event.clone()).await.expect("the function polls");
-        tokio::time::timeout(Duration::from_secs(30), self.answers.recv()).await.expect("an answer in time").expect("an answer")
+        tokio::time::timeout(Duration::from_secs(30), self.answers.recv())
+            .await
+            .expect("an answer in time")
+            .expect("an answer")
     }
 }
 
 /// An HTTP API event of payload version 2.0, as API Gateway sends it.
 pub fn http_event(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Value {
-    let headers: BTreeMap<_, _> = headers.iter().copied().chain([("content-type", "application/json"), ("host", "api.example")]).collect();
+    let headers: BTreeMap<_, _> =
+        headers.iter().copied().chain([("content-type", "application/json"), ("host", "api.example")]).collect();
     json!({
         "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "", "headers": headers,
         "requestContext": {
@@ -105,7 +139,8 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
         ("lambda-runtime-aws-request-id", format!("00000000-0000-0000-0000-{number:012}")),
         ("lambda-runtime-deadline-ms", shared.deadline_ms.to_string()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:parity".into()),
-        ("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000".into()), ("content-type", "application/json".into()),
+        ("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000".into()),
+        ("content-type", "application/json".into()),
     ] {
         headers.insert(name, HeaderValue::from_str(&value).expect("a header"));
     }

@@ -12,7 +12,8 @@ async fn rc_5_a_recovery_code_leads_to_a_new_authenticator_and_to_nothing_else()
     let old_seed = owner.seed.take();
     // Signed in with a recovery code: entries are frozen until there is a new factor.
     let challenge = owner.log_in().await.ok()["challenge"]["id"].clone();
-    let signed_in = owner.post("/v1/login/second-factor", &json!({ "challenge": challenge, "recovery_code": codes[0] })).await.ok();
+    let signed_in =
+        owner.post("/v1/login/second-factor", &json!({ "challenge": challenge, "recovery_code": codes[0] })).await.ok();
     owner.token = Some(signed_in["session"]["token"].as_str().unwrap().to_owned());
 
     let empty = hex::encode(Sha256::digest(b""));

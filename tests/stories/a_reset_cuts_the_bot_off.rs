@@ -28,7 +28,9 @@ async fn a_reset_ends_every_session_removes_the_key_and_leaves_the_bot_paused() 
     let bot = owner.get(&format!("/v1/bots/{}", owner.bot)).await.ok();
     assert!(bot.to_string().contains("password reset"), "{bot}");
     assert_eq!(owner.post(&format!("/v1/bots/{}/start", owner.bot), &json!({})).await.refused(), "connection_not_live");
-    for price in ["59000", "58000", "62000"] { world.candle(price, price, price).await; }
+    for price in ["59000", "58000", "62000"] {
+        world.candle(price, price, price).await;
+    }
     world.holds_no_order_accepted_after(fence.plus_ms(4_000)).await;
     world.no_call_was_refused();
 }

@@ -29,7 +29,10 @@ async fn every_old_way_in_is_refused_on_the_next_request() {
     let challenge = second.log_in().await.ok()["challenge"]["id"].as_str().expect("a challenge").to_owned();
     let detach = format!("/v1/connections/{}", owner.connection);
     let form = json!({});
-    let proof = owner.step_up("POST", "/v1/second-factors/recovery-codes", Some(&form)).await.ok()["proof"].as_str().expect("a proof").to_owned();
+    let proof = owner.step_up("POST", "/v1/second-factors/recovery-codes", Some(&form)).await.ok()["proof"]
+        .as_str()
+        .expect("a proof")
+        .to_owned();
     let reset = owner.prepares_a_reset(&world, NEW_PASSWORD).await;
     let old = owner.clone();
     owner.completes(&reset).await;
@@ -48,9 +51,15 @@ async fn every_old_way_in_is_refused_on_the_next_request() {
     assert_eq!(second.post("/v1/login/second-factor", &answer).await.refused(), "challenge_refused");
     // RF-18: the proof, in the old session and in a new one.
     let with_proof = [("x-step-up", proof.as_str())];
-    assert_eq!(old.send("POST", "/v1/second-factors/recovery-codes", Some("{}"), &with_proof).await.refused(), "no_session");
+    assert_eq!(
+        old.send("POST", "/v1/second-factors/recovery-codes", Some("{}"), &with_proof).await.refused(),
+        "no_session"
+    );
     owner.signs_in().await;
-    assert_eq!(owner.send("POST", "/v1/second-factors/recovery-codes", Some("{}"), &with_proof).await.refused(), "step_up_required");
+    assert_eq!(
+        owner.send("POST", "/v1/second-factors/recovery-codes", Some("{}"), &with_proof).await.refused(),
+        "step_up_required"
+    );
     // PR-4: the link itself.
     let mut again = reset.clone();
     again["totp"] = json!(owner.fresh_code());
@@ -74,7 +83,12 @@ async fn the_key_is_gone_from_both_stores_and_the_bot_says_why_it_rests() {
     world.drain().await;
     // G4.
     assert!(!world.secret_exists(&arn).await);
-    let ledger: Vec<_> = world.dump("vault").await.into_iter().filter(|item| item["pk"].as_str().is_some_and(|pk| pk.starts_with("LEDGER#"))).collect();
+    let ledger: Vec<_> = world
+        .dump("vault")
+        .await
+        .into_iter()
+        .filter(|item| item["pk"].as_str().is_some_and(|pk| pk.starts_with("LEDGER#")))
+        .collect();
     assert!(!ledger.is_empty() && ledger.iter().all(|row| row["state"] == "DELETED"), "{ledger:?}");
 
     owner.signs_in().await;
@@ -116,7 +130,9 @@ async fn g_7_the_owner_attaches_a_new_key_at_once_and_trades_with_new_bots_alone
     let mut owner = owner_in_a_deal(&world).await;
     let (old_bot, old_connection) = (owner.bot.clone(), owner.connection.clone());
     // G7: also while the old deletion does not go through.
-    world.faults.always(emulators::When::calls("shredder", "DeleteSecret"), emulators::Act::Fault(emulators::Fault::Throttle));
+    world
+        .faults
+        .always(emulators::When::calls("shredder", "DeleteSecret"), emulators::Act::Fault(emulators::Fault::Throttle));
     owner.resets_the_password(&world, NEW_PASSWORD).await;
     owner.signs_in().await;
     let me = owner.get("/v1/me").await.ok();
@@ -133,7 +149,8 @@ async fn g_7_the_owner_attaches_a_new_key_at_once_and_trades_with_new_bots_alone
     world.candle("59990", "60010", "60000").await;
     assert!(!owner.deal().await["fills"].as_array().expect("fills").is_empty(), "the new bot trades");
     let accepted = world.accepted_since(fence).await;
-    let accounts: std::collections::BTreeSet<_> = world.accepted_since(WallTime::from_ms(0)).await.into_iter().map(|o| o.account).collect();
+    let accounts: std::collections::BTreeSet<_> =
+        world.accepted_since(WallTime::from_ms(0)).await.into_iter().map(|o| o.account).collect();
     assert!(!accepted.is_empty() && accounts.len() == 2, "on the new key alone: {accepted:?}");
     assert!(accepted.iter().all(|order| order.account == accepted[0].account));
 

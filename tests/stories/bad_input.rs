@@ -25,7 +25,10 @@ async fn owner_with_a_bot(world: &World) -> Owner {
 
 /// The path of a route with the owner's own ids.
 fn path(route: &Route, owner: &Owner) -> String {
-    route.path().replace("bots/{id}", &format!("bots/{}", owner.bot)).replace("connections/{id}", &format!("connections/{}", owner.connection))
+    route
+        .path()
+        .replace("bots/{id}", &format!("bots/{}", owner.bot))
+        .replace("connections/{id}", &format!("connections/{}", owner.connection))
         .replace("{id}", "nothing")
 }
 
@@ -38,27 +41,56 @@ fn form(route: &Route, owner: &Owner) -> Value {
         "/v1/signup/resend" | "/v1/password-reset" => json!({ "email": "nobody@example.org" }),
         "/v1/login" => json!({ "email": "nobody@example.org", "password": "seven brass lanterns adrift" }),
         "/v1/login/second-factor" => json!({ "challenge": CANARY, "totp": "123456" }),
-        "/v1/step-up" => json!({ "method": "POST", "path": "/v1/connections", "body_sha256": hash, "password": CANARY }),
+        "/v1/step-up" => {
+            json!({ "method": "POST", "path": "/v1/connections", "body_sha256": hash, "password": CANARY })
+        }
         "/v1/second-factors/totp/confirm" => json!({ "code": "123456" }),
         "/v1/password-reset/complete" => json!({ "token": CANARY, "password": "seven brass lanterns adrift" }),
-        "/v1/connections" => json!({ "exchange": "paper", "label": "story", "api_key": "k".repeat(64), "api_secret": "s".repeat(64), "allowed_pairs": [PAIR] }),
+        "/v1/connections" => {
+            json!({ "exchange": "paper", "label": "story", "api_key": "k".repeat(64), "api_secret": "s".repeat(64), "allowed_pairs": [PAIR] })
+        }
         "/v1/bots" | "/v1/bots/preview" => dca(&owner.connection),
         "/v1/bots/{id}/stop" => json!({ "deals": "finish" }),
-        "/v1/paper/keys" => json!({ "balances": { "USDT": "1" }, "permissions": { "withdraw": false }, "ip_restrict": true }),
-        "/v1/logout" | "/v1/second-factors/totp" | "/v1/second-factors/recovery-codes" | "/v1/bots/{id}/start" => json!({}),
+        "/v1/paper/keys" => {
+            json!({ "balances": { "USDT": "1" }, "permissions": { "withdraw": false }, "ip_restrict": true })
+        }
+        "/v1/logout" | "/v1/second-factors/totp" | "/v1/second-factors/recovery-codes" | "/v1/bots/{id}/start" => {
+            json!({})
+        }
         other => panic!("a new route: say what it takes: {other}"),
     }
 }
 
 /// Fields that may be null or left out.
 const OPTIONAL: [&str; 21] = [
-    "/averaging", "/averaging/steps", "/averaging/active", "/averaging/reference", "/averaging/step_scale", "/averaging/volume_scale", "/averaging/unit",
-    "/base_order/type", "/base_order/unit", "/direction", "/limits", "/reference_price", "/start", "/stop_loss", "/take_profit/of", "/take_profit/steps",
-    "/take_profit/trailing_pct", "/balances", "/ip_restrict", "/totp", "/stop_loss/pct",
+    "/averaging",
+    "/averaging/steps",
+    "/averaging/active",
+    "/averaging/reference",
+    "/averaging/step_scale",
+    "/averaging/volume_scale",
+    "/averaging/unit",
+    "/base_order/type",
+    "/base_order/unit",
+    "/direction",
+    "/limits",
+    "/reference_price",
+    "/start",
+    "/stop_loss",
+    "/take_profit/of",
+    "/take_profit/steps",
+    "/take_profit/trailing_pct",
+    "/balances",
+    "/ip_restrict",
+    "/totp",
+    "/stop_loss/pct",
 ];
 /// Fields whose absence, `false` or emptiness mean the same, and so do more forms of null below them.
 fn may_be_null(pointer: &str) -> bool {
-    OPTIONAL.contains(&pointer) || pointer.starts_with("/limits/") || pointer.starts_with("/stop_loss/") || pointer.starts_with("/start/")
+    OPTIONAL.contains(&pointer)
+        || pointer.starts_with("/limits/")
+        || pointer.starts_with("/stop_loss/")
+        || pointer.starts_with("/start/")
 }
 
 /// The whole store but for counters of tries, records of events, and when a session was last seen.
@@ -69,22 +101,45 @@ async fn stored(world: &World) -> BTreeMap<String, BTreeSet<String>> {
             let pk = item["pk"].as_str().unwrap_or_default();
             !["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind))
         });
-        all.insert(table.to_owned(), items.map(|mut item| { item.remove("seen_at"); format!("{item:?}") }).collect());
+        all.insert(
+            table.to_owned(),
+            items
+                .map(|mut item| {
+                    item.remove("seen_at");
+                    format!("{item:?}")
+                })
+                .collect(),
+        );
     }
     all
 }
 
-struct Asked<'a> { world: &'a World, owner: &'a Owner, met: BTreeMap<String, BTreeSet<String>> }
+struct Asked<'a> {
+    world: &'a World,
+    owner: &'a Owner,
+    met: BTreeMap<String, BTreeSet<String>>,
+}
 
 impl Asked<'_> {
     /// Sends bytes to a route with everything but the bytes in order, and checks what every refusal has.
     async fn send(&mut self, route: &Route, path: &str, body: Vec<u8>, content_type: Option<&str>) -> Answered {
         let bearer = format!("Bearer {}", self.owner.token.clone().expect("a session"));
         let mut headers = vec![("authorization", bearer.as_str())];
-        if let Some(kind) = content_type { headers.push(("content-type", kind)); }
-        let proof = match route.demands() { Policy::StepUp => self.owner.proof_for(route.method(), path, &body).await, _ => String::new() };
-        if !proof.is_empty() { headers.push(("x-step-up", &proof)); }
-        let shown = format!("{} {path} {content_type:?} {}", route.method(), String::from_utf8_lossy(&body[..body.len().min(300)]));
+        if let Some(kind) = content_type {
+            headers.push(("content-type", kind));
+        }
+        let proof = match route.demands() {
+            Policy::StepUp => self.owner.proof_for(route.method(), path, &body).await,
+            _ => String::new(),
+        };
+        if !proof.is_empty() {
+            headers.push(("x-step-up", &proof));
+        }
+        let shown = format!(
+            "{} {path} {content_type:?} {}",
+            route.method(),
+            String::from_utf8_lossy(&body[..body.len().min(300)])
+        );
         let answered = self.owner.raw(route.method(), path, body, &headers).await;
         is_a_problem(&answered, &shown);
         self.met.entry(route.path().to_owned()).or_default().insert(answered.refused().to_owned());
@@ -103,13 +158,18 @@ impl Asked<'_> {
         let answered = self.send(route, &path, body.into(), Some("application/json")).await;
         assert_eq!(answered.refused(), "invalid_fields", "{path} {pointer} {body}: {}", answered.body);
         let faults = answered.body["errors"].as_array().expect("errors").clone();
-        let found = faults.iter().find(|fault| fault["pointer"] == pointer && codes.iter().any(|code| fault["code"] == *code));
-        found.unwrap_or_else(|| panic!("{path} {pointer} {codes:?} {body}: {}", answered.body))["detail"].as_str().unwrap().to_owned()
+        let found =
+            faults.iter().find(|fault| fault["pointer"] == pointer && codes.iter().any(|code| fault["code"] == *code));
+        found.unwrap_or_else(|| panic!("{path} {pointer} {codes:?} {body}: {}", answered.body))["detail"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
     async fn changed_nothing(&self, before: &BTreeMap<String, BTreeSet<String>>) {
         let after = stored(self.world).await;
         for (table, items) in before {
-            let (gone, new): (Vec<_>, Vec<_>) = (items.difference(&after[table]).collect(), after[table].difference(items).collect());
+            let (gone, new): (Vec<_>, Vec<_>) =
+                (items.difference(&after[table]).collect(), after[table].difference(items).collect());
             assert!(gone.is_empty() && new.is_empty(), "{table} changed: {gone:#?} {new:#?}");
         }
     }
@@ -120,15 +180,26 @@ impl Asked<'_> {
 fn is_a_problem(answered: &Answered, shown: &str) {
     assert!(answered.status.is_client_error(), "{} for {shown}: {}", answered.status, answered.body);
     assert_eq!(answered.headers["content-type"], "application/problem+json", "{shown}");
-    let (code, status) = (answered.body["code"].as_str().expect("a code"), answered.body["status"].as_u64().expect("a status"));
+    let (code, status) =
+        (answered.body["code"].as_str().expect("a code"), answered.body["status"].as_u64().expect("a status"));
     assert_eq!(status, u64::from(answered.status.as_u16()), "{shown}");
-    assert!(api::problem::CATALOGUE.iter().any(|(known, as_status, _)| *known == code && u64::from(*as_status) == status), "{code} {status} is not in the catalogue: {shown}");
-    assert!(["type", "title", "detail"].iter().all(|field| answered.body[*field].as_str().is_some_and(|text| !text.is_empty())), "{shown}");
+    assert!(
+        api::problem::CATALOGUE.iter().any(|(known, as_status, _)| *known == code && u64::from(*as_status) == status),
+        "{code} {status} is not in the catalogue: {shown}"
+    );
+    assert!(
+        ["type", "title", "detail"]
+            .iter()
+            .all(|field| answered.body[*field].as_str().is_some_and(|text| !text.is_empty())),
+        "{shown}"
+    );
     let text = String::from_utf8_lossy(&answered.bytes);
     assert!(!text.contains(CANARY) && !text.contains(&NUMBER.to_string()), "an echo for {shown}: {text}");
 }
 
-fn posts() -> impl Iterator<Item = &'static Route> { ALL.iter().map(|(_, route)| route).filter(|route| route.method() == "POST") }
+fn posts() -> impl Iterator<Item = &'static Route> {
+    ALL.iter().map(|(_, route)| route).filter(|route| route.method() == "POST")
+}
 
 #[tokio::test]
 async fn what_is_no_form_is_refused_at_every_route_and_changes_nothing() {
@@ -141,26 +212,47 @@ async fn what_is_no_form_is_refused_at_every_route_and_changes_nothing() {
         let deep = format!("{{\"surplus\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));
         let json = Some("application/json");
         for text in [
-            good[..good.len() - 1].to_owned(), CANARY.to_owned(), format!("{{{CANARY}:1}}"), format!("{good} {{}}"), format!("{good}{CANARY}"), format!("[{good}]"),
-            format!("[\"{CANARY}\"]"), format!("\"{CANARY}\""), NUMBER.to_string(), "null".into(), "true".into(), " ".into(),
-            format!("\u{feff}{good}"), format!("{{'a':'{CANARY}'}}"),
+            good[..good.len() - 1].to_owned(),
+            CANARY.to_owned(),
+            format!("{{{CANARY}:1}}"),
+            format!("{good} {{}}"),
+            format!("{good}{CANARY}"),
+            format!("[{good}]"),
+            format!("[\"{CANARY}\"]"),
+            format!("\"{CANARY}\""),
+            NUMBER.to_string(),
+            "null".into(),
+            "true".into(),
+            " ".into(),
+            format!("\u{feff}{good}"),
+            format!("{{'a':'{CANARY}'}}"),
         ] {
             asked.refused(route, text, json, "malformed_body").await;
         }
         asked.refused(route, [b"{\"".as_slice(), &[0xc3, 0x28, 0xff], b"\":1}"].concat(), json, "malformed_body").await;
         let answered = asked.send(route, &path(route, &owner), deep.into_bytes(), json).await;
         assert!(["malformed_body", "invalid_fields"].contains(&answered.refused()), "{}", route.path());
-        for kind in [Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonx"), Some("multipart/form-data; boundary=x"), None] {
+        for kind in [
+            Some("text/plain"),
+            Some("application/x-www-form-urlencoded"),
+            Some("application/jsonx"),
+            Some("multipart/form-data; boundary=x"),
+            None,
+        ] {
             asked.refused(route, good.clone(), kind, "unsupported_media_type").await;
         }
         // Everything has a default there.
         let all_default = ["/v1/bots/{id}/stop", "/v1/paper/keys"].contains(&route.path());
-        if takes(route, &owner) && !all_default { asked.refused(route, "", json, "malformed_body").await; }
+        if takes(route, &owner) && !all_default {
+            asked.refused(route, "", json, "malformed_body").await;
+        }
         asked.changed_nothing(&before).await;
     }
     world.no_call_was_refused();
 }
-fn takes(route: &Route, owner: &Owner) -> bool { form(route, owner).as_object().is_some_and(|fields| !fields.is_empty()) }
+fn takes(route: &Route, owner: &Owner) -> bool {
+    form(route, owner).as_object().is_some_and(|fields| !fields.is_empty())
+}
 
 #[tokio::test]
 async fn a_body_beyond_64_kib_is_refused_at_every_route() {
@@ -202,12 +294,25 @@ async fn every_field_is_refused_with_its_pointer_when_it_is_unknown_doubled_or_o
             }
             for wrong in wrong_types(&value, &pointer) {
                 // Looking before there is a key.
-                if route.path().ends_with("/preview") && pointer == "/connection" && wrong.is_null() { continue; }
+                if route.path().ends_with("/preview") && pointer == "/connection" && wrong.is_null() {
+                    continue;
+                }
                 let mut form = good.clone();
                 *form.pointer_mut(&pointer).unwrap() = wrong.clone();
-                let answered = asked.send(route, &path(route, &owner), form.to_string().into(), Some("application/json")).await;
-                assert_eq!(answered.refused(), "invalid_fields", "{} {pointer} {wrong}: {}", route.path(), answered.body);
-                let found = answered.body["errors"].as_array().unwrap().iter().any(|fault| fault["pointer"].as_str().unwrap().starts_with(&pointer));
+                let answered =
+                    asked.send(route, &path(route, &owner), form.to_string().into(), Some("application/json")).await;
+                assert_eq!(
+                    answered.refused(),
+                    "invalid_fields",
+                    "{} {pointer} {wrong}: {}",
+                    route.path(),
+                    answered.body
+                );
+                let found = answered.body["errors"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|fault| fault["pointer"].as_str().unwrap().starts_with(&pointer));
                 assert!(found, "{} {pointer} {wrong}: {}", route.path(), answered.body);
             }
         }
@@ -237,13 +342,27 @@ fn wrong_types(right: &Value, pointer: &str) -> Vec<Value> {
     }
     let later = right.is_array() && right.as_array().unwrap().is_empty();
     let mut wrong = vec![json!({ CANARY: CANARY })];
-    if right.is_object() { wrong.clear(); }
-    if !may_be_null(pointer) { wrong.push(Value::Null); }
-    if !right.is_string() { wrong.push(json!(CANARY)); }
-    if !right.is_number() { wrong.push(json!(NUMBER)); }
-    if right.is_number() { wrong.extend([json!(-1), json!(1.5), json!(1e30)]); }
-    if !right.is_boolean() && !later { wrong.push(json!(true)); }
-    if right.is_boolean() && pointer == "/stop_loss/trailing" { wrong.push(json!(true)); }
+    if right.is_object() {
+        wrong.clear();
+    }
+    if !may_be_null(pointer) {
+        wrong.push(Value::Null);
+    }
+    if !right.is_string() {
+        wrong.push(json!(CANARY));
+    }
+    if !right.is_number() {
+        wrong.push(json!(NUMBER));
+    }
+    if right.is_number() {
+        wrong.extend([json!(-1), json!(1.5), json!(1e30)]);
+    }
+    if !right.is_boolean() && !later {
+        wrong.push(json!(true));
+    }
+    if right.is_boolean() && pointer == "/stop_loss/trailing" {
+        wrong.push(json!(true));
+    }
     wrong.push(json!([CANARY, NUMBER]));
     wrong
 }
@@ -257,15 +376,45 @@ async fn amounts_and_pairs_that_cannot_be_are_refused_and_an_order_under_the_min
     let ask: [&Route; 2] = [&api::routes::CREATE_BOT, &api::routes::PREVIEW_BOT];
     let canary_number = format!("{NUMBER}e3");
     for route in ask {
-        for pointer in ["/base_order/amount", "/averaging/amount", "/averaging/deviation_pct", "/averaging/step_scale", "/averaging/volume_scale", "/take_profit/pct", "/stop_loss/pct"] {
+        for pointer in [
+            "/base_order/amount",
+            "/averaging/amount",
+            "/averaging/deviation_pct",
+            "/averaging/step_scale",
+            "/averaging/volume_scale",
+            "/take_profit/pct",
+            "/stop_loss/pct",
+        ] {
             let mut table: Vec<(Value, &str)> = vec![(json!(NUMBER), "not_a_string"), (json!(79.19), "not_a_string")];
-            for text in ["", " ", " 1", "1 ", "+-1", "1e3", "1E3", canary_number.as_str(), "0x10", "1,5", "1_000", "NaN", "Infinity", "١٢", "1.2.3", CANARY, "--1"] {
+            for text in [
+                "",
+                " ",
+                " 1",
+                "1 ",
+                "+-1",
+                "1e3",
+                "1E3",
+                canary_number.as_str(),
+                "0x10",
+                "1,5",
+                "1_000",
+                "NaN",
+                "Infinity",
+                "١٢",
+                "1.2.3",
+                CANARY,
+                "--1",
+            ] {
                 table.push((json!(text), "not_a_number"));
             }
-            for text in ["-1", "-0.5", "99999999999999999999999999999999999999999999", "1000000000001", "0.0000000000000000001"] {
+            for text in
+                ["-1", "-0.5", "99999999999999999999999999999999999999999999", "1000000000001", "0.0000000000000000001"]
+            {
                 table.push((json!(text), "out_of_range"));
             }
-            if pointer != "/stop_loss/pct" { table.push((json!("0"), "out_of_range")); }
+            if pointer != "/stop_loss/pct" {
+                table.push((json!("0"), "out_of_range"));
+            }
             for (value, code) in table {
                 let mut form = dca(&owner.connection);
                 *form.pointer_mut(pointer).unwrap() = value;
@@ -273,8 +422,16 @@ async fn amounts_and_pairs_that_cannot_be_are_refused_and_an_order_under_the_min
             }
         }
         for (pair, code) in [
-            ("NOPE-USDT", "unknown_pair"), ("btc-usdt", "unknown_value"), ("BTCUSDT", "unknown_value"), ("BTC/USDT", "unknown_value"), ("", "unknown_value"), ("BTC-USDT-X", "unknown_value"),
-            (CANARY, "unknown_value"), ("BTC-BTC", "unknown_value"), ("-", "unknown_value"), ("BTC-USDT ", "unknown_value"),
+            ("NOPE-USDT", "unknown_pair"),
+            ("btc-usdt", "unknown_value"),
+            ("BTCUSDT", "unknown_value"),
+            ("BTC/USDT", "unknown_value"),
+            ("", "unknown_value"),
+            ("BTC-USDT-X", "unknown_value"),
+            (CANARY, "unknown_value"),
+            ("BTC-BTC", "unknown_value"),
+            ("-", "unknown_value"),
+            ("BTC-USDT ", "unknown_value"),
         ] {
             let mut form = dca(&owner.connection);
             form["pair"] = json!(pair);
@@ -286,7 +443,17 @@ async fn amounts_and_pairs_that_cannot_be_are_refused_and_an_order_under_the_min
             form["connection"] = json!(connection);
             asked.at(route, &form.to_string(), "/connection", &["unknown_connection"]).await;
         }
-        for (pointer, value) in [("/averaging/count", json!(201)), ("/averaging/active", json!(0)), ("/averaging/active", json!(4)), ("/limits/deals", json!(2)), ("/limits/cooldown_s", json!(2_592_001)), ("/limits/stop_after_deals", json!(0)), ("/name", json!("x".repeat(65))), ("/name", json!("")), ("/name", json!("a\u{0}b"))] {
+        for (pointer, value) in [
+            ("/averaging/count", json!(201)),
+            ("/averaging/active", json!(0)),
+            ("/averaging/active", json!(4)),
+            ("/limits/deals", json!(2)),
+            ("/limits/cooldown_s", json!(2_592_001)),
+            ("/limits/stop_after_deals", json!(0)),
+            ("/name", json!("x".repeat(65))),
+            ("/name", json!("")),
+            ("/name", json!("a\u{0}b")),
+        ] {
             let mut form = dca(&owner.connection);
             *form.pointer_mut(pointer).unwrap() = value;
             asked.at(route, &form.to_string(), pointer, &["out_of_range", "not_supported_yet", "unknown_value"]).await;
@@ -309,7 +476,10 @@ async fn amounts_and_pairs_that_cannot_be_are_refused_and_an_order_under_the_min
 
 /// The largest decimal of a sentence that is not the minimum itself.
 fn smallest(detail: &str) -> String {
-    let numbers = detail.split(|c: char| !c.is_ascii_digit() && c != '.').map(|part| part.trim_matches('.')).filter(|part| part.contains('.') || part.parse::<u32>().is_ok());
+    let numbers = detail
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .map(|part| part.trim_matches('.'))
+        .filter(|part| part.contains('.') || part.parse::<u32>().is_ok());
     numbers.last().unwrap_or_else(|| panic!("no size in {detail}")).to_owned()
 }
 
@@ -323,10 +493,18 @@ async fn a_ladder_beyond_100_percent_says_how_many_of_its_orders_are_real() {
     form["stop_loss"] = Value::Null;
     // 15, 30, 45, 60, 75, 90 per cent; the seventh would be at 105.
     let preview = owner.post("/v1/bots/preview", &form).await.ok();
-    let averaging = preview["orders"].as_array().unwrap().iter().filter(|order| order["role"].as_str().unwrap().contains("averaging")).count();
+    let averaging = preview["orders"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|order| order["role"].as_str().unwrap().contains("averaging"))
+        .count();
     assert_eq!(averaging, 6, "{preview}");
     let warnings = preview["warnings"].as_array().unwrap();
-    let said = warnings.iter().find(|warning| warning["code"].as_str().unwrap().contains("ladder")).unwrap_or_else(|| panic!("{warnings:?}"));
+    let said = warnings
+        .iter()
+        .find(|warning| warning["code"].as_str().unwrap().contains("ladder"))
+        .unwrap_or_else(|| panic!("{warnings:?}"));
     let detail = said["detail"].as_str().unwrap();
     assert!(detail.contains('6') && detail.contains("10"), "{detail}");
 }
@@ -340,15 +518,36 @@ async fn a_connection_that_cannot_be_is_refused_field_by_field() {
     let attach = &api::routes::ATTACH_CONNECTION;
     let good = form(attach, &owner);
     for (pointer, value) in [
-        ("/label", json!("")), ("/label", json!("x".repeat(61))), ("/label", json!("a\nb")), ("/label", json!("<b>")), ("/label", json!(" a")),
-        ("/allowed_pairs", json!([])), ("/allowed_pairs/0", json!(["btc-usdt"])), ("/allowed_pairs/0", json!([CANARY])), ("/api_key", json!("")), ("/api_secret", json!("")),
-        ("/api_key", json!("a b")), ("/api_key", json!("k".repeat(5_000))), ("/api_secret", json!("s\u{7f}")), ("/order_quote_max", json!("-5")), ("/order_quote_max", json!("1e3")), ("/order_quote_max", json!("0")),
+        ("/label", json!("")),
+        ("/label", json!("x".repeat(61))),
+        ("/label", json!("a\nb")),
+        ("/label", json!("<b>")),
+        ("/label", json!(" a")),
+        ("/allowed_pairs", json!([])),
+        ("/allowed_pairs/0", json!(["btc-usdt"])),
+        ("/allowed_pairs/0", json!([CANARY])),
+        ("/api_key", json!("")),
+        ("/api_secret", json!("")),
+        ("/api_key", json!("a b")),
+        ("/api_key", json!("k".repeat(5_000))),
+        ("/api_secret", json!("s\u{7f}")),
+        ("/order_quote_max", json!("-5")),
+        ("/order_quote_max", json!("1e3")),
+        ("/order_quote_max", json!("0")),
     ] {
         let mut form = good.clone();
         form[pointer.split('/').nth(1).unwrap()] = value;
         let answered = asked.send(attach, "/v1/connections", form.to_string().into(), Some("application/json")).await;
         assert_eq!(answered.refused(), "invalid_fields", "{form}: {}", answered.body);
-        assert!(answered.body["errors"].as_array().unwrap().iter().any(|fault| fault["pointer"].as_str().unwrap().starts_with(pointer)), "{pointer}: {}", answered.body);
+        assert!(
+            answered.body["errors"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|fault| fault["pointer"].as_str().unwrap().starts_with(pointer)),
+            "{pointer}: {}",
+            answered.body
+        );
     }
     let mut elsewhere = good.clone();
     elsewhere["exchange"] = json!("binance");
@@ -367,29 +566,70 @@ async fn ids_of_the_wrong_kind_are_not_found_at_every_route() {
     let before = stored(&world).await;
     let mut asked = Asked { world: &world, owner: &owner, met: BTreeMap::new() };
     let long = CANARY.repeat(400);
-    let (lower, overflow, nobodys) = (owner.bot.to_lowercase(), format!("bot_{}", "Z".repeat(26)), owner.bot.replace("bot_", "usr_"));
+    let (lower, overflow, nobodys) =
+        (owner.bot.to_lowercase(), format!("bot_{}", "Z".repeat(26)), owner.bot.replace("bot_", "usr_"));
     let bare = owner.bot.replace("bot_", "");
     for (_, route) in ALL.iter().filter(|(_, route)| route.path().contains("{id}")) {
-        let mut ids = vec![CANARY, "%00", "%ff", "%2e%2e%2f", "..%2f..%2fetc", "0", "-1", "null", "'", long.as_str(), overflow.as_str(), nobodys.as_str(), bare.as_str(), "%F0%9F%92%A9"];
+        let mut ids = vec![
+            CANARY,
+            "%00",
+            "%ff",
+            "%2e%2e%2f",
+            "..%2f..%2fetc",
+            "0",
+            "-1",
+            "null",
+            "'",
+            long.as_str(),
+            overflow.as_str(),
+            nobodys.as_str(),
+            bare.as_str(),
+            "%F0%9F%92%A9",
+        ];
         // Crockford's alphabet has one spelling here.
-        if lower != owner.bot { ids.push(lower.as_str()); }
+        if lower != owner.bot {
+            ids.push(lower.as_str());
+        }
         ids.push(if route.path().contains("/bots/") { owner.connection.as_str() } else { owner.bot.as_str() });
         for id in ids {
             let answered = asked.send(route, &route.path().replace("{id}", id), Vec::new(), None).await;
-            assert!(["not_found", "no_such_route"].contains(&answered.refused()), "{} {id}: {}", route.path(), answered.body);
+            assert!(
+                ["not_found", "no_such_route"].contains(&answered.refused()),
+                "{} {id}: {}",
+                route.path(),
+                answered.body
+            );
         }
     }
-    for path in ["/", "/v1", "/v1/", "/v1/nothing", "/v1/bots/", "//v1/bots", "/v1/bots/x/y/z", "/v1/me/", "/%00", "/dev/clock"] {
+    for path in
+        ["/", "/v1", "/v1/", "/v1/nothing", "/v1/bots/", "//v1/bots", "/v1/bots/x/y/z", "/v1/me/", "/%00", "/dev/clock"]
+    {
         let answered = owner.get(&format!("{path}?{CANARY}={CANARY}")).await;
         is_a_problem(&answered, path);
         assert_eq!(answered.refused(), "no_such_route", "{path}");
     }
-    for (method, path) in [("PUT", "/v1/bots"), ("PATCH", "/v1/me"), ("TRACE", "/v1/me"), ("DELETE", "/v1/login"), ("GET", "/v1/password-reset/complete"), ("GET", "/v1/signup/verify")] {
+    for (method, path) in [
+        ("PUT", "/v1/bots"),
+        ("PATCH", "/v1/me"),
+        ("TRACE", "/v1/me"),
+        ("DELETE", "/v1/login"),
+        ("GET", "/v1/password-reset/complete"),
+        ("GET", "/v1/signup/verify"),
+    ] {
         let answered = owner.send(method, path, None, &[]).await;
         is_a_problem(&answered, path);
         assert_eq!(answered.refused(), "method_not_allowed", "{method} {path}");
     }
-    for query in ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=1&limit=2", "cursor=canary7f3a91", "limit=%ff", "limit=1e1"] {
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=-1",
+        "limit=x",
+        "limit=1&limit=2",
+        "cursor=canary7f3a91",
+        "limit=%ff",
+        "limit=1e1",
+    ] {
         for path in ["/v1/bots".to_owned(), format!("/v1/bots/{}/deals", owner.bot), "/v1/activity".into()] {
             let answered = owner.get(&format!("{path}?{query}")).await;
             is_a_problem(&answered, &format!("{path}?{query}"));

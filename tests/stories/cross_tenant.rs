@@ -12,7 +12,11 @@ async fn two(world: &World) -> (Tenant, Tenant) {
     (tenant(world, "first@example.org").await, tenant(world, "second@example.org").await)
 }
 /// An owner, and the ids of what is theirs.
-struct Tenant { owner: Owner, session: String, deal: String }
+struct Tenant {
+    owner: Owner,
+    session: String,
+    deal: String,
+}
 
 async fn tenant(world: &World, email: &str) -> Tenant {
     let mut owner = world.owner(email).await;
@@ -39,16 +43,26 @@ impl Tenant {
     /// What nobody else may see.
     fn own(&self) -> [String; 5] {
         let bare = |id: &str| id.split_once('_').expect("a prefix").1.to_owned();
-        [bare(&self.owner.connection), bare(&self.owner.bot), bare(&self.deal), bare(&self.session), self.owner.email.clone()]
+        [
+            bare(&self.owner.connection),
+            bare(&self.owner.bot),
+            bare(&self.deal),
+            bare(&self.session),
+            self.owner.email.clone(),
+        ]
     }
 }
 
-fn with_ids() -> impl Iterator<Item = &'static Route> { ALL.iter().map(|(_, route)| route).filter(|route| route.path().contains("{id}")) }
+fn with_ids() -> impl Iterator<Item = &'static Route> {
+    ALL.iter().map(|(_, route)| route).filter(|route| route.path().contains("{id}"))
+}
 
 /// Bodies that the routes with ids take.
 fn bodies(route: &Route) -> Vec<Option<Value>> {
     match (route.method(), route.path()) {
-        ("POST", "/v1/bots/{id}/stop") => ["finish", "cancel", "close"].iter().map(|deals| Some(json!({ "deals": deals }))).collect(),
+        ("POST", "/v1/bots/{id}/stop") => {
+            ["finish", "cancel", "close"].iter().map(|deals| Some(json!({ "deals": deals }))).collect()
+        }
         ("POST", _) => vec![Some(json!({}))],
         _ => vec![None],
     }
@@ -56,7 +70,9 @@ fn bodies(route: &Route) -> Vec<Option<Value>> {
 async fn send(who: &Owner, route: &Route, path: &str, body: Option<&Value>) -> Answered {
     match route.demands() {
         Policy::StepUp => who.stepped_up(route.method(), path, body).await,
-        Policy::Session | Policy::Public => who.send(route.method(), path, body.map(Value::to_string).as_deref(), &[]).await,
+        Policy::Session | Policy::Public => {
+            who.send(route.method(), path, body.map(Value::to_string).as_deref(), &[]).await
+        }
     }
 }
 
@@ -71,7 +87,9 @@ async fn stored(world: &World) -> BTreeSet<String> {
     for table in ["identity", "vault", "trading", "market", "outbox", "paper"] {
         for mut item in world.dump(table).await {
             let pk = item["pk"].as_str().unwrap_or_default();
-            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind)) { continue; }
+            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind)) {
+                continue;
+            }
             item.remove("seen_at");
             all.insert(format!("{table} {item:?}"));
         }
@@ -89,9 +107,20 @@ async fn ss_8_anothers_ids_are_not_found_at_every_route_as_if_they_had_never_bee
         for body in bodies(route) {
             let (path, nobodys) = (theirs.path(route), nobodys(&theirs.path(route)));
             let answered = send(&mine.owner, route, &path, body.as_ref()).await;
-            assert_eq!((answered.status.as_u16(), answered.refused()), (404, "not_found"), "{} {path}: {}", route.method(), answered.body);
+            assert_eq!(
+                (answered.status.as_u16(), answered.refused()),
+                (404, "not_found"),
+                "{} {path}: {}",
+                route.method(),
+                answered.body
+            );
             let unknown = send(&mine.owner, route, &nobodys, body.as_ref()).await;
-            assert_eq!(answered.bytes, unknown.bytes, "{} {path}: the same words as for nothing at all", route.method());
+            assert_eq!(
+                answered.bytes,
+                unknown.bytes,
+                "{} {path}: the same words as for nothing at all",
+                route.method()
+            );
             routes += 1;
         }
     }
@@ -112,7 +141,9 @@ async fn ss_8_no_list_and_no_page_shows_anothers() {
         for (_, route) in ALL.iter().filter(|(_, route)| route.method() == "GET") {
             let path = if route.path().contains("{id}") { one.path(route) } else { route.path().to_owned() };
             let text = String::from_utf8(one.owner.get(&path).await.bytes).expect("text");
-            for own in other.own() { assert!(!text.contains(&own), "{path} shows {own}: {text}"); }
+            for own in other.own() {
+                assert!(!text.contains(&own), "{path} shows {own}: {text}");
+            }
         }
         // A cursor is no key to others' lists.
         for path in ["/v1/bots".to_owned(), "/v1/activity".into(), format!("/v1/bots/{}/deals", one.owner.bot)] {
@@ -135,7 +166,11 @@ async fn ss_8_a_bot_cannot_be_made_previewed_or_moved_onto_anothers_connection()
         let answered = mine.owner.post(path, &dca(&theirs.owner.connection)).await;
         assert_eq!(answered.refused(), "invalid_fields");
         assert_eq!(answered.body["errors"][0]["code"], "unknown_connection");
-        assert_eq!(answered.bytes, mine.owner.post(path, &dca(&nobodys)).await.bytes, "the same words as for nothing at all");
+        assert_eq!(
+            answered.bytes,
+            mine.owner.post(path, &dca(&nobodys)).await.bytes,
+            "the same words as for nothing at all"
+        );
     }
     assert_eq!(stored(&world).await, before);
 }

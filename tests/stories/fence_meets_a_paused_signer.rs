@@ -78,8 +78,17 @@ async fn rf_2_an_order_authorised_before_the_reset_arrives_within_the_window_and
     assert_eq!(accepted.len(), 1, "it was early enough");
     let id = accepted[0].client_order_id.as_str();
     assert!(done.to_string().contains(id), "{id} in {done}");
-    let notice = world.mails_to(&owner.email).into_iter().find(|text| text.contains("Your password was reset at")).expect("the notice");
-    assert!(notice.contains(id) && notice.contains("may still arrive") && notice.contains(&format!("until {}", t0.plus_ms(W_MS))), "{notice}");
+    let notice = world
+        .mails_to(&owner.email)
+        .into_iter()
+        .find(|text| text.contains("Your password was reset at"))
+        .expect("the notice");
+    assert!(
+        notice.contains(id)
+            && notice.contains("may still arrive")
+            && notice.contains(&format!("until {}", t0.plus_ms(W_MS))),
+        "{notice}"
+    );
     nothing_follows(&world, 1).await;
     world.holds_no_order_accepted_after(t0.plus_ms(W_MS)).await;
 }

@@ -9,14 +9,18 @@ use tests::world::{Owner, PAIR, World};
 
 /// Where the attach stands while the reset happens.
 #[derive(Debug, Clone, Copy)]
-enum Pause { Before, After }
+enum Pause {
+    Before,
+    After,
+}
 
 /// An attach that needs one request more, with its proof.
 async fn about_to_attach(world: &World) -> (Owner, Value, String) {
     let owner = world.owner("owner@example.org").await;
     let key = owner.post("/v1/paper/keys", &json!({})).await.ok();
     let form = json!({ "exchange": "paper", "label": "story", "api_key": key["api_key"], "api_secret": key["api_secret"], "allowed_pairs": [PAIR] });
-    let proof = owner.step_up("POST", "/v1/connections", Some(&form)).await.ok()["proof"].as_str().expect("a proof").to_owned();
+    let proof =
+        owner.step_up("POST", "/v1/connections", Some(&form)).await.ok()["proof"].as_str().expect("a proof").to_owned();
     (owner, form, proof)
 }
 
@@ -29,7 +33,9 @@ async fn attach_with_a_reset_at(world: &World, gate: &Gate) -> Option<(Owner, te
         attacher.send("POST", "/v1/connections", Some(&form.to_string()), &[("x-step-up", &proof)]).await
     });
     let reached = tokio::select! { biased; () = gate.reached() => true, _ = &mut attaching => false };
-    if !reached { return None; }
+    if !reached {
+        return None;
+    }
     owner.completes(&reset).await;
     gate.open();
     Some((owner, attaching.await.expect("an answer")))
@@ -39,7 +45,10 @@ async fn attach_with_a_reset_at(world: &World, gate: &Gate) -> Option<(Owner, te
 async fn nothing_is_left(world: &World, owner: &mut Owner, at: &str) {
     let live = || async {
         let vault = world.dump("vault").await;
-        vault.iter().filter(|item| item.contains_key("wrapped_dk") || item.get("status").is_some_and(|s| s == "LIVE")).count()
+        vault
+            .iter()
+            .filter(|item| item.contains_key("wrapped_dk") || item.get("status").is_some_and(|s| s == "LIVE"))
+            .count()
     };
     assert_eq!(live().await, 0, "{at}");
     for _ in 0..16 {
@@ -48,7 +57,12 @@ async fn nothing_is_left(world: &World, owner: &mut Owner, at: &str) {
     }
     assert_eq!(live().await, 0, "{at}: later");
     assert_eq!(world.secrets().await, Vec::<String>::new(), "{at}: the secret is erased");
-    let ledger: Vec<_> = world.dump("vault").await.into_iter().filter(|item| item["pk"].as_str().is_some_and(|pk| pk.starts_with("LEDGER#"))).collect();
+    let ledger: Vec<_> = world
+        .dump("vault")
+        .await
+        .into_iter()
+        .filter(|item| item["pk"].as_str().is_some_and(|pk| pk.starts_with("LEDGER#")))
+        .collect();
     assert!(ledger.iter().all(|row| row["state"] == "DELETED"), "{at}: {ledger:?}");
     // G7: the same owner attaches another key.
     owner.signs_in().await;
@@ -63,7 +77,10 @@ async fn rf_19_and_rf_21_wherever_a_reset_falls_into_an_attach_no_live_connectio
         for nth in 0.. {
             let world = World::seeded(300 + nth);
             let gate = Arc::new(Gate::default());
-            let act = match pause { Pause::Before => Act::PauseBefore(gate.clone()), Pause::After => Act::PauseAfter(gate.clone()) };
+            let act = match pause {
+                Pause::Before => Act::PauseBefore(gate.clone()),
+                Pause::After => Act::PauseAfter(gate.clone()),
+            };
             world.faults.times(When { caller: Some("connections".into()), ..When::default() }, nth, 1, act);
             let Some((mut owner, answered)) = attach_with_a_reset_at(&world, &gate).await else { break };
             let at = format!("{pause:?} call {nth}: {}", answered.status);

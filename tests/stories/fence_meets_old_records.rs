@@ -23,7 +23,9 @@ async fn rf_7_a_record_that_is_delivered_again_and_again_leads_to_one_order() {
         world.drain().await;
     }
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    for order in world.accepted_since(WallTime::from_ms(0)).await { *times.entry(order.client_order_id).or_default() += 1; }
+    for order in world.accepted_since(WallTime::from_ms(0)).await {
+        *times.entry(order.client_order_id).or_default() += 1;
+    }
     assert!(times.len() >= 3 && times.values().all(|n| *n == 1), "{times:?}");
     assert_eq!(world.exchange.count(Endpoint::PlaceOrder), times.len(), "and each was sent once");
 }

@@ -4,8 +4,12 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use tests::world::{Owner, World, dca};
 
-fn decimal(value: &Value) -> Decimal { value.as_str().unwrap_or_else(|| panic!("no decimal: {value}")).parse().unwrap() }
-fn number(text: &str) -> Decimal { text.parse().unwrap() }
+fn decimal(value: &Value) -> Decimal {
+    value.as_str().unwrap_or_else(|| panic!("no decimal: {value}")).parse().unwrap()
+}
+fn number(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
 
 /// An owner whose bot has bought its base order; averaging 1 rests at 59459.46.
 async fn bought(world: &World) -> Owner {
@@ -28,17 +32,29 @@ async fn thin(world: &World, low: &str, high: &str, close: &str, volume: &str) {
 
 fn order<'a>(deal: &'a Value, role: &str, open: bool) -> Option<&'a Value> {
     let list = if open { "open_orders" } else { "orders" };
-    deal[list].as_array().unwrap().iter().find(|order| order["role"] == role && (role != "averaging" || order["level"] == 1))
+    deal[list]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|order| order["role"] == role && (role != "averaging" || order["level"] == 1))
 }
 
 /// The sums of the deal are those of its orders, and it never offers more than it holds.
 fn counts_once(deal: &Value) {
-    let sum = |side: &str, of: &dyn Fn(&Value) -> Decimal| deal["orders"].as_array().unwrap().iter().filter(|order| order["side"] == side).map(of).sum::<Decimal>();
+    let sum = |side: &str, of: &dyn Fn(&Value) -> Decimal| {
+        deal["orders"].as_array().unwrap().iter().filter(|order| order["side"] == side).map(of).sum::<Decimal>()
+    };
     let received = sum("buy", &|order| decimal(&order["executed"]) - decimal(&order["fee_base"]));
     let sold = sum("sell", &|order| decimal(&order["executed"]) + decimal(&order["fee_base"]));
     assert_eq!((received, sold), (decimal(&deal["bought"]), decimal(&deal["sold"])), "{deal}");
     assert_eq!(received - sold, decimal(&deal["held"]));
-    let offered: Decimal = deal["open_orders"].as_array().unwrap().iter().filter(|order| order["side"] == "sell").map(|order| decimal(&order["quantity"]) - decimal(&order["executed"])).sum();
+    let offered: Decimal = deal["open_orders"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|order| order["side"] == "sell")
+        .map(|order| decimal(&order["quantity"]) - decimal(&order["executed"]))
+        .sum();
     assert!(offered <= decimal(&deal["held"]), "{offered} offered: {deal}");
 }
 
@@ -53,14 +69,21 @@ async fn an_averaging_order_that_fills_in_parts_is_one_order_and_the_take_profit
         let deal = owner.deal().await;
         counts_once(&deal);
         let executed = decimal(&order(&deal, "averaging", false).expect("it was placed")["executed"]);
-        if parts.last() != Some(&executed) { parts.push(executed); }
+        if parts.last() != Some(&executed) {
+            parts.push(executed);
+        }
         let target = order(&deal, "take_profit", true).expect("something is offered");
         targets.push((decimal(&target["price"]), decimal(&target["quantity"])));
         // What is offered is what is held, down to the lot.
         assert!(decimal(&deal["held"]) - decimal(&target["quantity"]) < number("0.00001"), "{deal}");
-        if executed == number("0.00169") { break; }
+        if executed == number("0.00169") {
+            break;
+        }
     }
-    assert!(parts.len() >= 3 && parts.windows(2).all(|pair| pair[0] < pair[1]), "in parts, each more than the last: {parts:?}");
+    assert!(
+        parts.len() >= 3 && parts.windows(2).all(|pair| pair[0] < pair[1]),
+        "in parts, each more than the last: {parts:?}"
+    );
     assert_eq!(parts.last(), Some(&number("0.00169")), "and at last whole");
     // The same end as in one piece (the fee of each piece is rounded up to 8 decimals at the exchange).
     let last = targets.last().unwrap();
@@ -80,12 +103,17 @@ async fn a_take_profit_that_fills_in_parts_ends_the_deal_once_and_sells_nothing_
         let deal = owner.deal().await;
         counts_once(&deal);
         let sold = decimal(&deal["sold"]);
-        if parts.last() != Some(&sold) { parts.push(sold); }
-        if deal["status"] == "closed" { break; }
+        if parts.last() != Some(&sold) {
+            parts.push(sold);
+        }
+        if deal["status"] == "closed" {
+            break;
+        }
     }
     assert!(parts.len() >= 3, "in parts: {parts:?}");
     let all = owner.get(&format!("/v1/bots/{}/deals", owner.bot)).await.ok();
-    let first = all["items"].as_array().unwrap().iter().min_by_key(|deal| deal["started_at"].to_string()).unwrap().clone();
+    let first =
+        all["items"].as_array().unwrap().iter().min_by_key(|deal| deal["started_at"].to_string()).unwrap().clone();
     assert_eq!((first["status"].as_str(), first["outcome"].as_str()), (Some("closed"), Some("take_profit")), "{first}");
     assert_eq!(decimal(&first["sold"]), number("0.00166"));
     assert!(decimal(&first["net_profit"]) > Decimal::ZERO, "net of both fees");

@@ -9,7 +9,9 @@ use tests::world::World;
 
 type Item = HashMap<String, AttributeValue>;
 
-fn tables(world: &World) -> aws_sdk_dynamodb::Client { aws_sdk_dynamodb::Client::new(&world.machine.emulators().sdk_config(Caller::owner("auditor"))) }
+fn tables(world: &World) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(&world.machine.emulators().sdk_config(Caller::owner("auditor")))
+}
 
 /// An owner whose one bot waits with open orders between its lines, and `count` copies of that bot with ids of their own.
 async fn idle_bots(world: &World, count: usize) {
@@ -19,11 +21,23 @@ async fn idle_bots(world: &World, count: usize) {
     world.quiet_minutes(3).await;
     world.drain().await;
     let deal = owner.deal().await;
-    assert_eq!(deal["open_orders"].as_array().map(Vec::len), Some(3), "take profit and two averaging orders rest: {deal}");
+    assert_eq!(
+        deal["open_orders"].as_array().map(Vec::len),
+        Some(3),
+        "take profit and two averaging orders rest: {deal}"
+    );
     let (bot, deal) = (owner.bot.clone(), deal["id"].as_str().expect("an id").to_owned());
     let client = tables(world);
-    let found = client.query().table_name("shearpin-trading").key_condition_expression("pk = :pk")
-        .expression_attribute_values(":pk", AttributeValue::S(format!("BOT#{bot}"))).send().await.expect("the bot's items").items.unwrap_or_default();
+    let found = client
+        .query()
+        .table_name("shearpin-trading")
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(format!("BOT#{bot}")))
+        .send()
+        .await
+        .expect("the bot's items")
+        .items
+        .unwrap_or_default();
     let kept: Vec<Item> = found.into_iter().filter(|item| !matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk.starts_with("INTENT#") || sk.starts_with("ACTIVITY#"))).collect();
     assert!(kept.len() >= 6, "bot, deal, wakes and orders: {}", kept.len());
     let mut puts = Vec::new();
@@ -35,7 +49,11 @@ async fn idle_bots(world: &World, count: usize) {
         };
         for item in &kept {
             let item: Item = item.iter().map(|(name, value)| (name.clone(), renamed(value))).collect();
-            puts.push(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build().expect("an item")).build());
+            puts.push(
+                WriteRequest::builder()
+                    .put_request(PutRequest::builder().set_item(Some(item)).build().expect("an item"))
+                    .build(),
+            );
         }
     }
     for chunk in puts.chunks(25) {
@@ -51,7 +69,19 @@ async fn calls_of_a_quiet_minute(count: usize) -> (BTreeMap<(String, Service, St
     // What was written is looked at once; from here on nothing has happened.
     world.quiet_minutes(1).await;
     world.sweep().await;
-    let asked = |world: &World| [Endpoint::PlaceOrder, Endpoint::CancelOrder, Endpoint::QueryOrder, Endpoint::OpenOrders, Endpoint::MyTrades, Endpoint::Account].iter().map(|e| world.exchange.count(*e)).sum::<usize>();
+    let asked = |world: &World| {
+        [
+            Endpoint::PlaceOrder,
+            Endpoint::CancelOrder,
+            Endpoint::QueryOrder,
+            Endpoint::OpenOrders,
+            Endpoint::MyTrades,
+            Endpoint::Account,
+        ]
+        .iter()
+        .map(|e| world.exchange.count(*e))
+        .sum::<usize>()
+    };
     let before = asked(&world);
     world.machine.emulators().reset_calls();
     // Between the first averaging price at 1 % below and the take profit at 1 % above.
@@ -66,8 +96,14 @@ async fn g9_a_market_minute_costs_the_same_for_ten_and_for_a_thousand_idle_bots(
     let (ten, asked_for_ten) = calls_of_a_quiet_minute(10).await;
     let (thousand, asked_for_thousand) = calls_of_a_quiet_minute(1_000).await;
     let total = |calls: &BTreeMap<_, u64>| calls.values().sum::<u64>();
-    println!("G9: calls of one market minute and one sweep: {} with 10 idle bots, {} with 1,000", total(&ten), total(&thousand));
-    for ((who, service, operation), n) in &thousand { println!("    {n:>3} {who} {service:?} {operation}"); }
+    println!(
+        "G9: calls of one market minute and one sweep: {} with 10 idle bots, {} with 1,000",
+        total(&ten),
+        total(&thousand)
+    );
+    for ((who, service, operation), n) in &thousand {
+        println!("    {n:>3} {who} {service:?} {operation}");
+    }
     assert_eq!(ten, thousand);
     assert_eq!((asked_for_ten, asked_for_thousand), (0, 0), "no request to the exchange's private side");
     let idle = |who: &str| thousand.keys().all(|(caller, ..)| caller != who);
@@ -83,7 +119,9 @@ async fn every_copy_is_a_real_bot_that_wakes_when_its_line_is_crossed() {
     // Through the first averaging price of all ten.
     world.candle("59000", "60010", "59300").await;
     let calls = world.machine.emulators().calls();
-    let of = |who: &str, service: Service, operation: &str| calls.get(&(who.to_owned(), service, operation.to_owned())).copied().unwrap_or(0);
+    let of = |who: &str, service: Service, operation: &str| {
+        calls.get(&(who.to_owned(), service, operation.to_owned())).copied().unwrap_or(0)
+    };
     assert_eq!(of("tick", Service::Sqs, "SendMessage"), 10, "each is sent to be decided: {calls:?}");
     assert!(of("tick", Service::DynamoDb, "PutItem") >= 10, "and each asks about its own order");
 }

@@ -34,7 +34,9 @@ async fn quiet_minutes_with_sweeps(world: &World, minutes: usize) {
 /// How often the exchange accepted each name.
 async fn accepted(world: &World) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
-    for order in world.accepted_since(WallTime::from_ms(0)).await { *times.entry(order.client_order_id).or_default() += 1; }
+    for order in world.accepted_since(WallTime::from_ms(0)).await {
+        *times.entry(order.client_order_id).or_default() += 1;
+    }
     times
 }
 async fn states(world: &World) -> Vec<String> {
@@ -44,8 +46,14 @@ async fn states(world: &World) -> Vec<String> {
 async fn fills(owner: &Owner) -> Vec<Value> {
     let deal = owner.deal().await;
     let kept = ["role", "level", "side", "type", "quantity", "executed", "average", "fee_base", "fee_quote", "status"];
-    let mut fills: Vec<Value> = deal["fills"].as_array().expect("fills").iter()
-        .map(|fill| kept.iter().map(|name| ((*name).to_owned(), fill[*name].clone())).collect::<serde_json::Map<_, _>>().into()).collect();
+    let mut fills: Vec<Value> = deal["fills"]
+        .as_array()
+        .expect("fills")
+        .iter()
+        .map(|fill| {
+            kept.iter().map(|name| ((*name).to_owned(), fill[*name].clone())).collect::<serde_json::Map<_, _>>().into()
+        })
+        .collect();
     fills.sort_by_key(ToString::to_string);
     fills
 }
@@ -117,7 +125,9 @@ async fn fills_that_happen_while_an_order_is_unknown_are_booked_exactly() {
         let (world, mut owner) = about_to_start(63).await;
         world.exchange.after(Endpoint::PlaceOrder, nth, Lost::Answer);
         world.exchange.after(Endpoint::QueryOrder, 1, Lost::Answer);
-        for _ in 0..4 { world.exchange.once(Endpoint::QueryOrder, Lost::Answer); }
+        for _ in 0..4 {
+            world.exchange.once(Endpoint::QueryOrder, Lost::Answer);
+        }
         start(&world, &mut owner).await;
         quiet_minutes_with_sweeps(&world, 3).await;
         assert!(states(&world).await.contains(&"UNKNOWN".to_owned()), "order {nth}: {:?}", states(&world).await);
@@ -148,7 +158,10 @@ async fn an_order_that_never_arrived_is_proven_absent_by_two_looks_and_only_then
     world.after(60).await;
     world.sweep().await;
     assert_eq!(states(&world).await, ["UNKNOWN"], "one look proves nothing");
-    assert!(accepted(&world).await.is_empty() && world.exchange.count(Endpoint::PlaceOrder) == 1, "and nothing was sent meanwhile");
+    assert!(
+        accepted(&world).await.is_empty() && world.exchange.count(Endpoint::PlaceOrder) == 1,
+        "and nothing was sent meanwhile"
+    );
     // Second look, more than ten seconds later.
     world.after(60).await;
     world.sweep().await;
@@ -159,7 +172,10 @@ async fn an_order_that_never_arrived_is_proven_absent_by_two_looks_and_only_then
     let lost_name = absent[0]["subject"].as_str().expect("a name").to_owned();
     let accepted = accepted(&world).await;
     assert!(!accepted.contains_key(&lost_name) && accepted.values().all(|times| *times == 1), "{accepted:?}");
-    let attempts: Vec<_> = placements.iter().filter(|intent| intent["order"].as_str().is_some_and(|order| order.contains(r#""attempt":1"#))).collect();
+    let attempts: Vec<_> = placements
+        .iter()
+        .filter(|intent| intent["order"].as_str().is_some_and(|order| order.contains(r#""attempt":1"#)))
+        .collect();
     assert_eq!(attempts.len(), 1, "the next attempt, once: {placements:?}");
     world.quiet_minutes(1).await;
     assert_eq!(fills(&owner).await.len(), 1, "the deal goes on");

@@ -23,16 +23,28 @@ async fn starts(owner: &mut Owner) {
     let form = dca(&owner.connection);
     owner.starts_a_bot(&form).await;
 }
-async fn completes(owner: &Owner, form: &Value) -> Value { owner.post("/v1/password-reset/complete", form).await.ok() }
+async fn completes(owner: &Owner, form: &Value) -> Value {
+    owner.post("/v1/password-reset/complete", form).await.ok()
+}
 
 /// Client ids under this name of the answer.
 fn ids(done: &Value, name: &str) -> Vec<String> {
-    done[name].as_array().unwrap_or_else(|| panic!("{name} in {done}")).iter().map(|o| o["client_order_id"].as_str().expect("an id").to_owned()).collect()
+    done[name]
+        .as_array()
+        .unwrap_or_else(|| panic!("{name} in {done}"))
+        .iter()
+        .map(|o| o["client_order_id"].as_str().expect("an id").to_owned())
+        .collect()
 }
 /// The one notice of the reset.
 fn notice(world: &World, owner: &Owner) -> String {
     let mails = world.machine.emulators().mailbox().expect("the mailbox");
-    let texts: Vec<_> = mails.iter().filter(|m| m.to.contains(&owner.email)).filter_map(|m| m.text.clone()).filter(|text| text.contains("was reset at")).collect();
+    let texts: Vec<_> = mails
+        .iter()
+        .filter(|m| m.to.contains(&owner.email))
+        .filter_map(|m| m.text.clone())
+        .filter(|text| text.contains("was reset at"))
+        .collect();
     assert_eq!(texts.len(), 1, "one notice: {texts:?}");
     texts[0].clone()
 }
@@ -41,7 +53,9 @@ async fn accepted(world: &World) -> Vec<String> {
 }
 /// Whether the notice names the order among those that may still arrive.
 fn tells_of(notice: &str, id: &str, t0: WallTime) {
-    let (_, in_flight) = notice.split_once(&format!("may still arrive until {};", t0.plus_seconds(W_S))).unwrap_or_else(|| panic!("{notice}"));
+    let (_, in_flight) = notice
+        .split_once(&format!("may still arrive until {};", t0.plus_seconds(W_S)))
+        .unwrap_or_else(|| panic!("{notice}"));
     assert!(in_flight.contains(&format!("({id})")), "{id} in {notice}");
     assert!(notice.contains("No order of yours was open."), "{notice}");
 }
@@ -55,8 +69,13 @@ async fn rf_2_an_order_that_waits_to_be_sent_is_named_with_the_moment_until_whic
     let meanwhile = async {
         gate.reached().await;
         // The index that names it lists no more bots and deals than there are.
-        let (bots, deals) = (owner.get("/v1/bots").await.ok(), owner.get(&format!("/v1/bots/{}/deals", owner.bot)).await.ok());
-        assert_eq!((bots["items"].as_array().map(Vec::len), deals["items"].as_array().map(Vec::len)), (Some(1), Some(1)), "{bots} {deals}");
+        let (bots, deals) =
+            (owner.get("/v1/bots").await.ok(), owner.get(&format!("/v1/bots/{}/deals", owner.bot)).await.ok());
+        assert_eq!(
+            (bots["items"].as_array().map(Vec::len), deals["items"].as_array().map(Vec::len)),
+            (Some(1), Some(1)),
+            "{bots} {deals}"
+        );
         let done = completes(&owner, &form).await;
         let t0 = host::Clock::now(&*world.clock);
         world.clock.advance_ms(1_000);
@@ -66,9 +85,15 @@ async fn rf_2_an_order_that_waits_to_be_sent_is_named_with_the_moment_until_whic
     let ((), (done, t0)) = tokio::join!(world.drain(), meanwhile);
     world.drain().await;
     let arrived = accepted(&world).await;
-    assert_eq!((arrived.len(), ids(&done, "orders_in_flight"), ids(&done, "orders_left_open").len()), (1, arrived.clone(), 0), "{done}");
+    assert_eq!(
+        (arrived.len(), ids(&done, "orders_in_flight"), ids(&done, "orders_left_open").len()),
+        (1, arrived.clone(), 0),
+        "{done}"
+    );
     let order = &done["orders_in_flight"][0];
-    for field in ["pair", "side", "quantity"] { assert!(order[field].as_str().is_some_and(|text| !text.is_empty()), "{field} of {order}"); }
+    for field in ["pair", "side", "quantity"] {
+        assert!(order[field].as_str().is_some_and(|text| !text.is_empty()), "{field} of {order}");
+    }
     tells_of(&notice(&world, &owner), &arrived[0], t0);
     world.holds_no_order_accepted_after(t0.plus_seconds(W_S)).await;
     world.no_call_was_refused();
@@ -78,14 +103,20 @@ async fn rf_2_an_order_that_waits_to_be_sent_is_named_with_the_moment_until_whic
 async fn rf_33_an_order_whose_answer_was_lost_is_named_as_one_that_may_have_arrived() {
     let world = World::seeded(72);
     let (mut owner, form) = about_to_trade(&world).await;
-    for endpoint in [Endpoint::PlaceOrder, Endpoint::QueryOrder] { world.exchange.once(endpoint, Lost::Answer); }
+    for endpoint in [Endpoint::PlaceOrder, Endpoint::QueryOrder] {
+        world.exchange.once(endpoint, Lost::Answer);
+    }
     starts(&mut owner).await;
     world.drain().await;
     let arrived = accepted(&world).await;
     let t0 = host::Clock::now(&*world.clock);
     let done = completes(&owner, &form).await;
     world.drain().await;
-    assert_eq!((arrived.len(), ids(&done, "orders_in_flight"), ids(&done, "orders_left_open").len()), (1, arrived.clone(), 0), "{done}");
+    assert_eq!(
+        (arrived.len(), ids(&done, "orders_in_flight"), ids(&done, "orders_left_open").len()),
+        (1, arrived.clone(), 0),
+        "{done}"
+    );
     tells_of(&notice(&world, &owner), &arrived[0], t0);
     assert_eq!(accepted(&world).await, arrived, "never sent again");
     world.no_call_was_refused();

@@ -10,16 +10,32 @@ use tests::world::{Answered, Browser, Owner, World, dca};
 
 /// Routes that ask for nothing. A new one needs a reason here; nothing else may leave the session out (LG-4).
 const PUBLIC: [&str; 9] = [
-    "POST /v1/signup", "POST /v1/signup/verify", "POST /v1/signup/resend", "POST /v1/login", "POST /v1/login/second-factor",
-    "POST /v1/password-reset", "POST /v1/password-reset/inspect", "POST /v1/password-reset/complete", "GET /v1/health",
+    "POST /v1/signup",
+    "POST /v1/signup/verify",
+    "POST /v1/signup/resend",
+    "POST /v1/login",
+    "POST /v1/login/second-factor",
+    "POST /v1/password-reset",
+    "POST /v1/password-reset/inspect",
+    "POST /v1/password-reset/complete",
+    "GET /v1/health",
 ];
 const OUR_PAGES: &str = "http://localhost:8080";
 
-fn name(route: &Route) -> String { format!("{} {}", route.method(), route.path()) }
-fn guarded() -> impl Iterator<Item = &'static Route> { ALL.iter().map(|(_, route)| route).filter(|route| route.demands() != Policy::Public) }
-fn stepped_up() -> impl Iterator<Item = &'static Route> { ALL.iter().map(|(_, route)| route).filter(|route| route.demands() == Policy::StepUp) }
+fn name(route: &Route) -> String {
+    format!("{} {}", route.method(), route.path())
+}
+fn guarded() -> impl Iterator<Item = &'static Route> {
+    ALL.iter().map(|(_, route)| route).filter(|route| route.demands() != Policy::Public)
+}
+fn stepped_up() -> impl Iterator<Item = &'static Route> {
+    ALL.iter().map(|(_, route)| route).filter(|route| route.demands() == Policy::StepUp)
+}
 fn path(route: &Route, owner: &Owner) -> String {
-    route.path().replace("bots/{id}", &format!("bots/{}", owner.bot)).replace("connections/{id}", &format!("connections/{}", owner.connection))
+    route
+        .path()
+        .replace("bots/{id}", &format!("bots/{}", owner.bot))
+        .replace("connections/{id}", &format!("connections/{}", owner.connection))
         .replace("{id}", &owner.bot.replace("bot_", if route.path().contains("sessions") { "ses_" } else { "deal_" }))
 }
 
@@ -39,7 +55,9 @@ async fn stored(world: &World) -> BTreeSet<String> {
     for table in ["identity", "vault", "trading", "market", "outbox", "paper"] {
         for mut item in world.dump(table).await {
             let pk = item["pk"].as_str().unwrap_or_default();
-            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind)) { continue; }
+            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind)) {
+                continue;
+            }
             item.remove("seen_at");
             all.insert(format!("{table} {item:?}"));
         }
@@ -60,7 +78,8 @@ fn refused(answered: &Answered, status: u16, code: &str, what: &str) {
 
 #[test]
 fn lg_4_only_the_listed_routes_are_public() {
-    let public: BTreeSet<_> = ALL.iter().filter(|(_, route)| route.demands() == Policy::Public).map(|(_, route)| name(route)).collect();
+    let public: BTreeSet<_> =
+        ALL.iter().filter(|(_, route)| route.demands() == Policy::Public).map(|(_, route)| name(route)).collect();
     assert_eq!(public, PUBLIC.iter().map(|name| (*name).to_owned()).collect());
 }
 
@@ -75,9 +94,19 @@ async fn rf_30_without_a_live_session_every_route_answers_401_and_does_nothing()
     let as_basic = format!("Basic {token}");
     let wrong_name = format!("session={token}; host-session={token}");
     let shown: [&[(&str, &str)]; 13] = [
-        &[], &[("authorization", "")], &[("authorization", "Bearer")], &[("authorization", "Bearer ")], &[("authorization", "Bearer garbage")], &[("authorization", "Bearer \u{ff}\u{fe}")],
-        &[("authorization", &shortened)], &[("authorization", &lengthened)], &[("authorization", &as_basic)], &[("authorization", &token)], &[("cookie", &wrong_name)],
-        &[("cookie", &cookie_of_nobody), ("x-requested-with", "shearpin"), ("origin", OUR_PAGES)], &[("x-session", &token)],
+        &[],
+        &[("authorization", "")],
+        &[("authorization", "Bearer")],
+        &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer garbage")],
+        &[("authorization", "Bearer \u{ff}\u{fe}")],
+        &[("authorization", &shortened)],
+        &[("authorization", &lengthened)],
+        &[("authorization", &as_basic)],
+        &[("authorization", &token)],
+        &[("cookie", &wrong_name)],
+        &[("cookie", &cookie_of_nobody), ("x-requested-with", "shearpin"), ("origin", OUR_PAGES)],
+        &[("x-session", &token)],
     ];
     for route in guarded() {
         for headers in shown {
@@ -88,7 +117,12 @@ async fn rf_30_without_a_live_session_every_route_answers_401_and_does_nothing()
         }
         // A bad Authorization header never falls back to a good cookie.
         let cookie = format!("__Host-session={token}");
-        let both = [("authorization", "Bearer garbage"), ("cookie", cookie.as_str()), ("x-requested-with", "shearpin"), ("origin", OUR_PAGES)];
+        let both = [
+            ("authorization", "Bearer garbage"),
+            ("cookie", cookie.as_str()),
+            ("x-requested-with", "shearpin"),
+            ("origin", OUR_PAGES),
+        ];
         refused(&send(&owner, route, &path(route, &owner), &both).await, 401, "no_session", &name(route));
     }
     assert_eq!(stored(&world).await, before);
@@ -138,9 +172,19 @@ async fn dead_everywhere(owner: &Owner, why: &str) {
     let (bearer, cookie) = (format!("Bearer {token}"), format!("__Host-session={token}"));
     for route in guarded() {
         let path = path(route, owner);
-        refused(&send(owner, route, &path, &[("authorization", &bearer)]).await, 401, "no_session", &format!("{why}: {}", name(route)));
+        refused(
+            &send(owner, route, &path, &[("authorization", &bearer)]).await,
+            401,
+            "no_session",
+            &format!("{why}: {}", name(route)),
+        );
         let by_cookie = [("cookie", cookie.as_str()), ("x-requested-with", "shearpin"), ("origin", OUR_PAGES)];
-        refused(&send(owner, route, &path, &by_cookie).await, 401, "no_session", &format!("{why}, by cookie: {}", name(route)));
+        refused(
+            &send(owner, route, &path, &by_cookie).await,
+            401,
+            "no_session",
+            &format!("{why}, by cookie: {}", name(route)),
+        );
     }
 }
 
@@ -152,11 +196,25 @@ async fn ss_5_a_changing_request_with_a_cookie_comes_from_our_own_page_or_not_at
     let cookie = format!("a=b; __Host-session={}; c=d", owner.token.clone().unwrap());
     let ours = [("cookie", cookie.as_str()), ("x-requested-with", "shearpin"), ("origin", OUR_PAGES)];
     let without = |left_out: &str| ours.iter().filter(|(name, _)| *name != left_out).copied().collect::<Vec<_>>();
-    let with = |name: &'static str, value: &'static str| { let mut all = without(name); all.push((name, value)); all };
+    let with = |name: &'static str, value: &'static str| {
+        let mut all = without(name);
+        all.push((name, value));
+        all
+    };
     let foreign = [
-        without("x-requested-with"), without("origin"), vec![ours[0]], with("x-requested-with", "XMLHttpRequest"), with("x-requested-with", ""), with("origin", "null"), with("origin", ""),
-        with("origin", "http://localhost:8081"), with("origin", "https://localhost:8080"), with("origin", "http://localhost:8080.evil.example"), with("origin", "http://evil.example"),
-        with("sec-fetch-site", "cross-site"), with("sec-fetch-site", "same-site"),
+        without("x-requested-with"),
+        without("origin"),
+        vec![ours[0]],
+        with("x-requested-with", "XMLHttpRequest"),
+        with("x-requested-with", ""),
+        with("origin", "null"),
+        with("origin", ""),
+        with("origin", "http://localhost:8081"),
+        with("origin", "https://localhost:8080"),
+        with("origin", "http://localhost:8080.evil.example"),
+        with("origin", "http://evil.example"),
+        with("sec-fetch-site", "cross-site"),
+        with("sec-fetch-site", "same-site"),
     ];
     for route in guarded().filter(|route| route.method() != "GET") {
         for headers in &foreign {
@@ -168,11 +226,21 @@ async fn ss_5_a_changing_request_with_a_cookie_comes_from_our_own_page_or_not_at
     // Reading needs no header, and our own page may do everything that a bearer may.
     for route in guarded().filter(|route| route.method() == "GET") {
         let answered = owner.raw("GET", &path(route, &owner), Vec::new(), &[("cookie", &cookie)]).await;
-        assert!(answered.status.is_success() || answered.refused() == "not_found", "{}: {}", name(route), answered.body);
+        assert!(
+            answered.status.is_success() || answered.refused() == "not_found",
+            "{}: {}",
+            name(route),
+            answered.body
+        );
     }
     for route in guarded().filter(|route| route.method() != "GET" && !route.path().contains("logout")) {
         let answered = send(&owner, route, &path(route, &owner), &ours).await;
-        assert!(answered.status.is_success() || !["cross_site_request", "no_session"].contains(&answered.refused()), "{}: {}", name(route), answered.body);
+        assert!(
+            answered.status.is_success() || !["cross_site_request", "no_session"].contains(&answered.refused()),
+            "{}: {}",
+            name(route),
+            answered.body
+        );
     }
     world.no_call_was_refused();
 }
@@ -189,14 +257,21 @@ async fn st_1_a_proof_counts_once_and_for_exactly_one_request() {
         let path = path(route, &owner);
         let ask = async |proof: Option<String>| {
             let mut headers = vec![("authorization", bearer.as_str())];
-            if let Some(proof) = &proof { headers.push(("x-step-up", proof)); }
+            if let Some(proof) = &proof {
+                headers.push(("x-step-up", proof));
+            }
             send(&owner, route, &path, &headers).await
         };
         let other_method = if route.method() == "POST" { "DELETE" } else { "POST" };
         for (what, proof) in [
-            ("none", None), ("empty", Some(String::new())), ("garbage", Some("garbage".into())), ("the session itself", owner.token.clone()),
-            ("another body", Some(owner.proof_for(route.method(), &path, b"{ }").await)), ("no body", Some(owner.proof_for(route.method(), &path, b"").await)),
-            ("another method", Some(owner.proof_for(other_method, &path, b"{}").await)), ("another path", Some(owner.proof_for(route.method(), &format!("{path}/"), b"{}").await)),
+            ("none", None),
+            ("empty", Some(String::new())),
+            ("garbage", Some("garbage".into())),
+            ("the session itself", owner.token.clone()),
+            ("another body", Some(owner.proof_for(route.method(), &path, b"{ }").await)),
+            ("no body", Some(owner.proof_for(route.method(), &path, b"").await)),
+            ("another method", Some(owner.proof_for(other_method, &path, b"{}").await)),
+            ("another path", Some(owner.proof_for(route.method(), &format!("{path}/"), b"{}").await)),
             ("another's", Some(stranger.proof_for(route.method(), &path, b"{}").await)),
         ] {
             refused(&ask(proof).await, 403, "step_up_required", &format!("{} with {what}", name(route)));
@@ -206,7 +281,9 @@ async fn st_1_a_proof_counts_once_and_for_exactly_one_request() {
         world.clock.advance(5 * 60 + 1);
         refused(&ask(Some(late)).await, 403, "step_up_required", &format!("{} too late", name(route)));
         let proof = owner.proof_for(route.method(), &path, b"{}").await;
-        if name(route) == "POST /v1/second-factors/totp" { continue; }
+        if name(route) == "POST /v1/second-factors/totp" {
+            continue;
+        }
         let first = ask(Some(proof.clone())).await;
         assert_ne!(first.body["code"], "step_up_required", "{}", name(route));
         refused(&ask(Some(proof)).await, 403, "step_up_required", &format!("{} twice", name(route)));
@@ -220,7 +297,12 @@ async fn st_1_a_proof_counts_once_and_for_exactly_one_request() {
     let headers = [("x-step-up", proof.as_str())];
     let made = owner.send("POST", "/v1/second-factors/totp", Some("{}"), &headers).await.ok();
     assert!(made["secret"].is_string());
-    refused(&owner.send("POST", "/v1/second-factors/totp", Some("{}"), &headers).await, 403, "step_up_required", "enrolment twice");
+    refused(
+        &owner.send("POST", "/v1/second-factors/totp", Some("{}"), &headers).await,
+        403,
+        "step_up_required",
+        "enrolment twice",
+    );
     world.no_call_was_refused();
 }
 
@@ -230,7 +312,9 @@ async fn rf_18_a_proof_from_before_a_reset_is_refused_after_it_even_under_a_new_
     let mut owner = owner_with_a_bot(&world).await;
     let mut proofs: Vec<(&Route, String)> = Vec::new();
     let form = owner.prepares_a_reset(&world, "eleven copper kettles whistling").await;
-    for route in stepped_up() { proofs.push((route, owner.proof_for(route.method(), &path(route, &owner), b"{}").await)); }
+    for route in stepped_up() {
+        proofs.push((route, owner.proof_for(route.method(), &path(route, &owner), b"{}").await));
+    }
     owner.completes(&form).await;
     owner.signs_in().await;
     for (route, proof) in proofs {
@@ -243,12 +327,19 @@ async fn rf_18_a_proof_from_before_a_reset_is_refused_after_it_even_under_a_new_
 async fn ss_6_every_answer_forbids_caching_framing_and_guessing_its_type() {
     let world = World::seeded(707);
     let owner = owner_with_a_bot(&world).await;
-    let header = |answered: &Answered, name: &str| answered.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let header =
+        |answered: &Answered, name: &str| answered.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     for (_, route) in ALL {
-        for answered in [send(&owner, route, &path(route, &owner), &[]).await, owner.send(route.method(), &path(route, &owner), Some("{\"surplus\":1}"), &[]).await] {
+        for answered in [
+            send(&owner, route, &path(route, &owner), &[]).await,
+            owner.send(route.method(), &path(route, &owner), Some("{\"surplus\":1}"), &[]).await,
+        ] {
             for (name, value) in [
-                ("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"),
-                ("strict-transport-security", "max-age=31536000; includeSubDomains"), ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+                ("cache-control", "no-store"),
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "no-referrer"),
+                ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+                ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
             ] {
                 assert_eq!(header(&answered, name).as_deref(), Some(value), "{} {}", route.path(), answered.status);
             }

@@ -6,8 +6,12 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tests::world::{Browser, FakeClock, Owner, World, dca};
 
-fn decimal(value: &Value) -> Decimal { value.as_str().unwrap_or_else(|| panic!("no decimal: {value}")).parse().unwrap() }
-fn number(text: &str) -> Decimal { text.parse().unwrap() }
+fn decimal(value: &Value) -> Decimal {
+    value.as_str().unwrap_or_else(|| panic!("no decimal: {value}")).parse().unwrap()
+}
+fn number(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
 
 /// An owner with a key and this bot, started; the market has one candle at 60,000.
 async fn starts(world: &World, change: impl FnOnce(&mut Value)) -> Owner {
@@ -35,10 +39,16 @@ async fn deals(who: &Browser, bot: &str) -> Vec<Value> {
 /// The orders of a deal as `role level side price quantity status executed`, sorted: what happened, without ids.
 fn orders(deal: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut lines: Vec<_> = deal["orders"].as_array().expect("orders").iter().map(|order| {
-        let parts = ["role", "level", "side", "price", "quantity", "status", "executed"].map(|field| text(&order[field]));
-        parts.join(" ").replace("null", "market")
-    }).collect();
+    let mut lines: Vec<_> = deal["orders"]
+        .as_array()
+        .expect("orders")
+        .iter()
+        .map(|order| {
+            let parts =
+                ["role", "level", "side", "price", "quantity", "status", "executed"].map(|field| text(&order[field]));
+            parts.join(" ").replace("null", "market")
+        })
+        .collect();
     lines.sort();
     lines
 }
@@ -50,8 +60,12 @@ fn has_a_reason(deal: &Value) {
     }
     let placed = deal["orders"].as_array().map_or(0, Vec::len);
     let told = deal["timeline"].as_array().expect("a timeline");
-    assert!(told.iter().all(|line| line["code"].is_string() && line["text"].as_str().is_some_and(|text| !text.is_empty())), "{told:?}");
-    let placements = told.iter().filter(|line| line["code"].as_str().is_some_and(|code| code.contains("placed"))).count();
+    assert!(
+        told.iter().all(|line| line["code"].is_string() && line["text"].as_str().is_some_and(|text| !text.is_empty())),
+        "{told:?}"
+    );
+    let placements =
+        told.iter().filter(|line| line["code"].as_str().is_some_and(|code| code.contains("placed"))).count();
     assert!(placements >= placed, "{placements} told, {placed} placed: {told:#?}");
 }
 
@@ -76,16 +90,32 @@ async fn figures_add_up(world: &World, who: &Browser, bot: &str) {
         unrealised += net * held - average * held;
         cash += proceeds - cost;
         // No order sells more than is held.
-        let sold: Decimal = deal["orders"].as_array().unwrap().iter().filter(|order| order["side"] == "sell").map(|order| decimal(&order["executed"])).sum();
+        let sold: Decimal = deal["orders"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|order| order["side"] == "sell")
+            .map(|order| decimal(&order["executed"]))
+            .sum();
         assert!(sold <= decimal(&deal["bought"]), "{deal}");
-        let open_sells: Decimal = deal["open_orders"].as_array().unwrap().iter().filter(|order| order["side"] == "sell").map(|order| decimal(&order["quantity"]) - decimal(&order["executed"])).sum();
+        let open_sells: Decimal = deal["open_orders"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|order| order["side"] == "sell")
+            .map(|order| decimal(&order["quantity"]) - decimal(&order["executed"]))
+            .sum();
         assert!(open_sells <= held, "{open_sells} offered, {held} held: {deal}");
     }
     let (usdt, btc) = (balance(world, "USDT").await, balance(world, "BTC").await);
     let start = number("10000");
     assert_eq!(start + cash, usdt, "what was paid and received, to the last digit");
     // The average is a quotient of 28 digits; the sum is exact to 18 decimals.
-    assert_eq!((start + realised + unrealised).round_dp(18), (usdt + btc * net).round_dp(18), "start + realised + unrealised = now");
+    assert_eq!(
+        (start + realised + unrealised).round_dp(18),
+        (usdt + btc * net).round_dp(18),
+        "start + realised + unrealised = now"
+    );
 }
 
 #[tokio::test]
@@ -95,10 +125,15 @@ async fn a_deal_opens_averages_twice_takes_profit_and_the_next_one_starts_after_
     // The base order arrives at the open of the next minute: half a spread above 60,000. 100 / 60000 up to the lot.
     world.quiet_minutes(1).await;
     let deal = owner.deal().await;
-    assert_eq!(orders(&deal), [
-        "averaging 1 buy 59459.46 0.00169 open 0", "averaging 2 buy 58858.86 0.0017 open 0",
-        "base 0 buy market 0.00167 filled 0.00167", "take_profit 0 sell 60721.4 0.00166 open 0",
-    ]);
+    assert_eq!(
+        orders(&deal),
+        [
+            "averaging 1 buy 59459.46 0.00169 open 0",
+            "averaging 2 buy 58858.86 0.0017 open 0",
+            "base 0 buy market 0.00167 filled 0.00167",
+            "take_profit 0 sell 60721.4 0.00166 open 0",
+        ]
+    );
     // 0.00167 - 0.1 % of it; 0.00167 * 60000.01.
     assert_eq!((decimal(&deal["bought"]), decimal(&deal["cost"])), (number("0.00166833"), number("100.2000167")));
     figures_add_up(&world, &owner, &owner.bot).await;
@@ -106,10 +141,17 @@ async fn a_deal_opens_averages_twice_takes_profit_and_the_next_one_starts_after_
     // Averaging 1: the old take profit is cancelled before the new one is placed, and averaging 3 follows.
     world.candle("59390", "60000", "59400").await;
     let deal = owner.deal().await;
-    assert_eq!(orders(&deal), [
-        "averaging 1 buy 59459.46 0.00169 filled 0.00169", "averaging 2 buy 58858.86 0.0017 open 0", "averaging 3 buy 58258.26 0.00172 open 0",
-        "base 0 buy market 0.00167 filled 0.00167", "take_profit 0 sell 60446.24 0.00335 open 0", "take_profit 0 sell 60721.4 0.00166 cancelled 0",
-    ]);
+    assert_eq!(
+        orders(&deal),
+        [
+            "averaging 1 buy 59459.46 0.00169 filled 0.00169",
+            "averaging 2 buy 58858.86 0.0017 open 0",
+            "averaging 3 buy 58258.26 0.00172 open 0",
+            "base 0 buy market 0.00167 filled 0.00167",
+            "take_profit 0 sell 60446.24 0.00335 open 0",
+            "take_profit 0 sell 60721.4 0.00166 cancelled 0",
+        ]
+    );
     assert_eq!((decimal(&deal["bought"]), decimal(&deal["cost"])), (number("0.00335664"), number("200.6865041")));
     the_cancel_came_first(&world).await;
     figures_add_up(&world, &owner, &owner.bot).await;
@@ -125,12 +167,22 @@ async fn a_deal_opens_averages_twice_takes_profit_and_the_next_one_starts_after_
     world.candle("58800", "60500", "60000").await;
     let deal = owner.deal().await;
     assert_eq!((deal["status"].as_str(), deal["outcome"].as_str()), (Some("closed"), Some("take_profit")));
-    assert_eq!(orders(&deal), [
-        "averaging 1 buy 59459.46 0.00169 filled 0.00169", "averaging 2 buy 58858.86 0.0017 filled 0.0017", "averaging 3 buy 58258.26 0.00172 cancelled 0",
-        "base 0 buy market 0.00167 filled 0.00167", "take_profit 0 sell 60150.69 0.00505 filled 0.00505", "take_profit 0 sell 60446.24 0.00335 cancelled 0",
-        "take_profit 0 sell 60721.4 0.00166 cancelled 0",
-    ]);
-    assert_eq!((decimal(&deal["proceeds"]), decimal(&deal["held"]), decimal(&deal["dust"])), (number("303.45722351"), number("0.00000494"), number("0.00000494")));
+    assert_eq!(
+        orders(&deal),
+        [
+            "averaging 1 buy 59459.46 0.00169 filled 0.00169",
+            "averaging 2 buy 58858.86 0.0017 filled 0.0017",
+            "averaging 3 buy 58258.26 0.00172 cancelled 0",
+            "base 0 buy market 0.00167 filled 0.00167",
+            "take_profit 0 sell 60150.69 0.00505 filled 0.00505",
+            "take_profit 0 sell 60446.24 0.00335 cancelled 0",
+            "take_profit 0 sell 60721.4 0.00166 cancelled 0",
+        ]
+    );
+    assert_eq!(
+        (decimal(&deal["proceeds"]), decimal(&deal["held"]), decimal(&deal["dust"])),
+        (number("303.45722351"), number("0.00000494"), number("0.00000494"))
+    );
     // 303.45722351 - 300.7465661 / 0.00505494 * 0.00505.
     assert_eq!(decimal(&deal["net_profit"]).round_dp(12), number("3.004565554614"));
     has_a_reason(&deal);
@@ -142,10 +194,15 @@ async fn a_deal_opens_averages_twice_takes_profit_and_the_next_one_starts_after_
     world.quiet_minutes(3).await;
     let all = deals(&owner, &owner.bot).await;
     assert_eq!(all.len(), 2);
-    assert_eq!(orders(&all[1]), [
-        "averaging 1 buy 59459.46 0.00169 open 0", "averaging 2 buy 58858.86 0.0017 open 0",
-        "base 0 buy market 0.00167 filled 0.00167", "take_profit 0 sell 60721.4 0.00166 open 0",
-    ]);
+    assert_eq!(
+        orders(&all[1]),
+        [
+            "averaging 1 buy 59459.46 0.00169 open 0",
+            "averaging 2 buy 58858.86 0.0017 open 0",
+            "base 0 buy market 0.00167 filled 0.00167",
+            "take_profit 0 sell 60721.4 0.00166 open 0",
+        ]
+    );
     all.iter().for_each(has_a_reason);
     figures_add_up(&world, &owner, &owner.bot).await;
     world.no_call_was_refused();
@@ -157,7 +214,9 @@ async fn the_cancel_came_first(world: &World) {
     for item in world.dump("paper").await {
         let Some(order) = item.get("order").and_then(Value::as_str) else { continue };
         let order: Value = serde_json::from_str(order).unwrap();
-        if order["side"] == "sell" { sells.push((order["id"].as_u64().unwrap(), order["status"].as_str().unwrap().to_owned())); }
+        if order["side"] == "sell" {
+            sells.push((order["id"].as_u64().unwrap(), order["status"].as_str().unwrap().to_owned()));
+        }
     }
     sells.sort();
     let (last, before) = sells.split_last().expect("sells");
@@ -168,7 +227,8 @@ async fn the_cancel_came_first(world: &World) {
 #[tokio::test]
 async fn a_stop_by_base_sells_everything_at_market_and_stops_the_bot() {
     let world = World::seeded(502);
-    let owner = starts(&world, |form| form["stop_loss"] = json!({ "pct": "5", "reference": "base", "then": "stop_bot" })).await;
+    let owner =
+        starts(&world, |form| form["stop_loss"] = json!({ "pct": "5", "reference": "base", "then": "stop_bot" })).await;
     world.quiet_minutes(1).await;
     // 60060.07007 * 0.95 = 57057.0665, towards the market: 57057.07. A cent above it nothing happens.
     world.candle("57057.08", "60000", "57057.08").await;
@@ -199,7 +259,8 @@ async fn a_stop_by_average_moves_with_the_average_and_keeps_the_bot_running() {
             form["averaging"]["count"] = json!(1);
             form["averaging"]["active"] = json!(1);
             form["stop_loss"] = json!({ "pct": "2", "reference": reference, "then": "keep_running" });
-        }).await;
+        })
+        .await;
         world.quiet_minutes(1).await;
         // Averaging 1 at 59459.46 moves the average to 59787.91: 2 % below is 58592.16; of the base 58858.87.
         world.candle("59400", "60000", "59400").await;
@@ -217,7 +278,11 @@ async fn a_stop_by_average_moves_with_the_average_and_keeps_the_bot_running() {
 
 #[tokio::test]
 async fn stopping_lets_a_deal_finish_cancels_it_or_closes_it() {
-    for (how, status, outcome) in [("finish", "open", None), ("cancel", "closed", Some("cancelled")), ("close", "closed", Some("closed_by_owner"))] {
+    for (how, status, outcome) in [
+        ("finish", "open", None),
+        ("cancel", "closed", Some("cancelled")),
+        ("close", "closed", Some("closed_by_owner")),
+    ] {
         let world = World::seeded(504);
         let owner = starts(&world, |_| {}).await;
         world.quiet_minutes(1).await;
@@ -292,10 +357,29 @@ async fn a_restart_in_the_middle_of_a_deal_changes_nothing() {
     assert_eq!(restarted.len(), straight.len());
     for (one, other) in straight.iter().zip(&restarted) {
         assert_eq!(orders(one), orders(other));
-        for figure in ["status", "outcome", "bought", "cost", "sold", "proceeds", "held", "net_profit", "dust", "started_at", "closed_at"] {
+        for figure in [
+            "status",
+            "outcome",
+            "bought",
+            "cost",
+            "sold",
+            "proceeds",
+            "held",
+            "net_profit",
+            "dust",
+            "started_at",
+            "closed_at",
+        ] {
             assert_eq!(one[figure], other[figure], "{figure}");
         }
-        let told = |deal: &Value| deal["timeline"].as_array().unwrap().iter().map(|line| format!("{} {}", line["market_at"], line["text"])).collect::<Vec<_>>();
+        let told = |deal: &Value| {
+            deal["timeline"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|line| format!("{} {}", line["market_at"], line["text"]))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(told(one), told(other));
     }
     figures_add_up(&world, &owner, &bot).await;
@@ -304,26 +388,71 @@ async fn a_restart_in_the_middle_of_a_deal_changes_nothing() {
 
 /// What stops entries, and is switched on by hand of an auditor in the first landing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Brake { Kill, Gate, Freeze }
+enum Brake {
+    Kill,
+    Gate,
+    Freeze,
+}
 
 async fn pulls(world: &World, brake: Brake) {
     use aws_sdk_dynamodb::types::AttributeValue::{Bool, N, S};
-    let client = aws_sdk_dynamodb::Client::new(&world.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
-    let user = world.dump("identity").await.into_iter().find(|item| item["sk"] == "STATE").expect("the user")["pk"].as_str().unwrap().to_owned();
+    let client =
+        aws_sdk_dynamodb::Client::new(&world.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
+    let user = world.dump("identity").await.into_iter().find(|item| item["sk"] == "STATE").expect("the user")["pk"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     match brake {
-        Brake::Kill => { client.put_item().table_name("shearpin-trading").item("pk", S(user)).item("sk", S("KILL".into())).item("on", Bool(true)).send().await.expect("put"); }
-        Brake::Gate => { client.put_item().table_name("shearpin-trading").item("pk", S("GATE".into())).item("sk", S("ALL".into())).item("closed", Bool(true)).send().await.expect("put"); }
+        Brake::Kill => {
+            client
+                .put_item()
+                .table_name("shearpin-trading")
+                .item("pk", S(user))
+                .item("sk", S("KILL".into()))
+                .item("on", Bool(true))
+                .send()
+                .await
+                .expect("put");
+        }
+        Brake::Gate => {
+            client
+                .put_item()
+                .table_name("shearpin-trading")
+                .item("pk", S("GATE".into()))
+                .item("sk", S("ALL".into()))
+                .item("closed", Bool(true))
+                .send()
+                .await
+                .expect("put");
+        }
         Brake::Freeze => {
-            client.update_item().table_name("shearpin-identity").key("pk", S(user)).key("sk", S("STATE".into())).update_expression("SET frozen_until = :far, frozen_why = :why")
-                .expression_attribute_values(":far", N("253402214400000".into())).expression_attribute_values(":why", S("administrator".into())).send().await.expect("updated");
+            client
+                .update_item()
+                .table_name("shearpin-identity")
+                .key("pk", S(user))
+                .key("sk", S("STATE".into()))
+                .update_expression("SET frozen_until = :far, frozen_why = :why")
+                .expression_attribute_values(":far", N("253402214400000".into()))
+                .expression_attribute_values(":why", S("administrator".into()))
+                .send()
+                .await
+                .expect("updated");
         }
     }
 }
 
 async fn opens_the_gate(world: &World) {
     use aws_sdk_dynamodb::types::AttributeValue::S;
-    let client = aws_sdk_dynamodb::Client::new(&world.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
-    client.delete_item().table_name("shearpin-trading").key("pk", S("GATE".into())).key("sk", S("ALL".into())).send().await.expect("deleted");
+    let client =
+        aws_sdk_dynamodb::Client::new(&world.machine.emulators().sdk_config(emulators::Caller::owner("auditor")));
+    client
+        .delete_item()
+        .table_name("shearpin-trading")
+        .key("pk", S("GATE".into()))
+        .key("sk", S("ALL".into()))
+        .send()
+        .await
+        .expect("deleted");
 }
 
 #[tokio::test]
@@ -341,7 +470,11 @@ async fn kill_switch_and_freeze_refuse_entries_and_let_exits_go_on() {
         assert!(lines.contains(&"take_profit 0 sell 60446.24 0.00335 open 0".to_owned()), "{brake:?}: {lines:?}");
         assert!(!lines.iter().any(|line| line.starts_with("averaging 3")), "{brake:?}: {lines:?}");
         let refused: Vec<_> = world.placements().await.into_iter().filter(|item| item["state"] == "REFUSED").collect();
-        assert!(!refused.is_empty() && refused.iter().all(|item| item["why"].as_str().is_some_and(|why| why.contains("no new positions"))), "{brake:?}: {refused:?}");
+        assert!(
+            !refused.is_empty()
+                && refused.iter().all(|item| item["why"].as_str().is_some_and(|why| why.contains("no new positions"))),
+            "{brake:?}: {refused:?}"
+        );
         // The take profit ends the deal, and no base order follows.
         world.candle("59400", "60500", "60400").await;
         world.quiet_minutes(3).await;

@@ -13,24 +13,36 @@ impl Answer {
     /// A JSON body.
     pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Self {
         match serde_json::to_vec(body) {
-            Ok(bytes) => Self((status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()),
+            Ok(bytes) => Self(
+                (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response(),
+            ),
             Err(error) => Self(crate::Problem::unavailable().logged(error).into_response()),
         }
     }
     /// 200 with a JSON body.
-    pub fn ok<T: Serialize>(body: &T) -> Self { Self::json(StatusCode::OK, body) }
+    pub fn ok<T: Serialize>(body: &T) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
     /// 201 with a JSON body.
-    pub fn created<T: Serialize>(body: &T) -> Self { Self::json(StatusCode::CREATED, body) }
+    pub fn created<T: Serialize>(body: &T) -> Self {
+        Self::json(StatusCode::CREATED, body)
+    }
     /// 202 `{}`: accepted, and nothing more is said (SU-1, PR-1).
-    pub fn accepted() -> Self { Self::json(StatusCode::ACCEPTED, &serde_json::Map::new()) }
+    pub fn accepted() -> Self {
+        Self::json(StatusCode::ACCEPTED, &serde_json::Map::new())
+    }
     /// 204 without a body.
-    pub fn nothing() -> Self { Self(StatusCode::NO_CONTENT.into_response()) }
+    pub fn nothing() -> Self {
+        Self(StatusCode::NO_CONTENT.into_response())
+    }
     /// Sets the session cookie beside the body (SS-2).
     #[must_use]
     pub fn with_session_cookie(mut self, token: &Secret<String>) -> Self {
         // EXPOSE: the cookie is how a browser keeps its session.
         let cookie = token.expose(|t| format!("__Host-session={t}; Path=/; Secure; HttpOnly; SameSite=Strict"));
-        if let Ok(value) = HeaderValue::from_str(&cookie) { self.0.headers_mut().append(header::SET_COOKIE, value); }
+        if let Ok(value) = HeaderValue::from_str(&cookie) {
+            self.0.headers_mut().append(header::SET_COOKIE, value);
+        }
         self
     }
     /// Tells the browser to forget its session.
@@ -42,5 +54,7 @@ impl Answer {
     }
 }
 impl IntoResponse for Answer {
-    fn into_response(self) -> Response { self.0 }
+    fn into_response(self) -> Response {
+        self.0
+    }
 }

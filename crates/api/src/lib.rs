@@ -18,4 +18,6 @@ pub use request::{Request, Session};
 pub use route::{Policy, Route};
 
 /// Runs a router on Lambda behind an API Gateway HTTP API (payload 2.0), until the runtime ends the process.
-pub async fn run_on_lambda(router: axum::Router) -> Result<(), lambda_http::Error> { lambda_http::run(router).await }
+pub async fn run_on_lambda(router: axum::Router) -> Result<(), lambda_http::Error> {
+    lambda_http::run(router).await
+}

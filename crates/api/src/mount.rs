@@ -29,25 +29,42 @@ const BODY_MAX: usize = 64 * 1024;
 
 /// What enforcing a policy needs.
 #[derive(Clone, Debug)]
-pub struct Gate { pub store: Store, pub clock: Arc<dyn host::Clock>, /** Scheme, host and port of our own pages. */ pub allowed_origin: String }
+pub struct Gate {
+    pub store: Store,
+    pub clock: Arc<dyn host::Clock>,
+    /** Scheme, host and port of our own pages. */
+    pub allowed_origin: String,
+}
 
 impl Gate {
     /// From the function's host. `ALLOWED_ORIGIN` names our own pages.
     pub fn of(host: &host::Host) -> Result<Self, host::Missing> {
-        Ok(Self { store: Store::of(host), clock: host.clock.clone(), allowed_origin: host.environment.text("ALLOWED_ORIGIN")? })
+        Ok(Self {
+            store: Store::of(host),
+            clock: host.clock.clone(),
+            allowed_origin: host.environment.text("ALLOWED_ORIGIN")?,
+        })
     }
 }
 
 /// The HTTP surface of one function.
-pub struct Api<D> { router: Router, gate: Gate, deps: Arc<D> }
+pub struct Api<D> {
+    router: Router,
+    gate: Gate,
+    deps: Arc<D>,
+}
 
 impl<D> fmt::Debug for Api<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Api(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Api(..)")
+    }
 }
 
 impl<D: Send + Sync + 'static> Api<D> {
     /// Starts without routes.
-    pub fn new(gate: Gate, deps: D) -> Self { Self { router: Router::new(), gate, deps: Arc::new(deps) } }
+    pub fn new(gate: Gate, deps: D) -> Self {
+        Self { router: Router::new(), gate, deps: Arc::new(deps) }
+    }
 
     /// Mounts a handler. Its policy is enforced before it runs.
     #[must_use]
@@ -57,11 +74,17 @@ impl<D: Send + Sync + 'static> Api<D> {
         F: Future<Output = Result<Answer, Problem>> + Send,
     {
         let (gate, deps) = (self.gate.clone(), self.deps.clone());
-        let filter = match route.method() { "GET" => MethodFilter::GET, "DELETE" => MethodFilter::DELETE, _ => MethodFilter::POST };
-        let entry = move |parameters: Result<RawPathParams, RawPathParamsRejection>, request: axum::extract::Request| {
+        let filter = match route.method() {
+            "GET" => MethodFilter::GET,
+            "DELETE" => MethodFilter::DELETE,
+            _ => MethodFilter::POST,
+        };
+        let entry = move |parameters: Result<RawPathParams, RawPathParamsRejection>,
+                          request: axum::extract::Request| {
             let (gate, deps, handler) = (gate.clone(), deps.clone(), handler.clone());
             // What is not UTF-8 names nothing of ours.
-            let parameters = parameters.map_err(|_| Problem::not_found())
+            let parameters = parameters
+                .map_err(|_| Problem::not_found())
                 .map(|all| all.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>());
             async move {
                 let answered = match enforce(&gate, route.demands(), parameters, request).await {
@@ -88,7 +111,9 @@ fn finish(answered: Result<Answer, Problem>) -> Response {
     let headers = response.headers_mut();
     // SS-6, PR-6: answers hold tokens and balances; no cache and no other page may keep or frame them.
     for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
         (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
@@ -98,7 +123,10 @@ fn finish(answered: Result<Answer, Problem>) -> Response {
 }
 
 async fn enforce(
-    gate: &Gate, policy: Policy, parameters: Result<BTreeMap<String, String>, Problem>, request: axum::extract::Request,
+    gate: &Gate,
+    policy: Policy,
+    parameters: Result<BTreeMap<String, String>, Problem>,
+    request: axum::extract::Request,
 ) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     let now = gate.clock.now();
@@ -117,18 +145,34 @@ async fn enforce(
     let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
     let step_up = match (policy, &session) {
         (Policy::StepUp, Some(session)) => {
-            let shown = parts.headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;
+            let shown =
+                parts.headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;
             let (hash, body_sha256) = (TokenHash::of(Purpose::StepUpProof, shown), hex::encode(Sha256::digest(&body)));
-            let spending = Spending { hash: &hash, user: &session.user, method: &method, path: &path, body_sha256: &body_sha256 };
+            let spending =
+                Spending { hash: &hash, user: &session.user, method: &method, path: &path, body_sha256: &body_sha256 };
             Some(gate.store.spend_step_up(spending, now).await?.ok_or_else(Problem::step_up_required)?)
         }
         _ => None,
     };
-    let json = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok())
+    let json = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
         .is_some_and(|t| t.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
     let query = parse_query(&parts.uri)?;
     let shown = session_check::shown_hash(&parts.headers);
-    Ok(Request { method, path, parameters, query, body, json, source: source(&parts.extensions), shown, session, step_up })
+    Ok(Request {
+        method,
+        path,
+        parameters,
+        query,
+        body,
+        json,
+        source: source(&parts.extensions),
+        shown,
+        session,
+        step_up,
+    })
 }
 
 /// RL-4: the gateway's context or the socket, never a header.
@@ -141,11 +185,14 @@ fn source(extensions: &http::Extensions) -> Option<IpAddr> {
 
 /// Decoded as forms are. A name given twice is refused: which of the two counts is what attacks are made of (SU-5).
 fn parse_query(uri: &http::Uri) -> Result<BTreeMap<String, String>, Problem> {
-    let refused = || Problem::invalid_fields().because("The query cannot be read: send every parameter once, as name=value.");
+    let refused =
+        || Problem::invalid_fields().because("The query cannot be read: send every parameter once, as name=value.");
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| refused())?;
     let mut query = BTreeMap::new();
     for (name, value) in pairs {
-        if query.insert(name, value).is_some() { return Err(refused()); }
+        if query.insert(name, value).is_some() {
+            return Err(refused());
+        }
     }
     Ok(query)
 }

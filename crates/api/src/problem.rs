@@ -6,15 +6,30 @@ use serde::Serialize;
 
 /// One fault of a request body, at a JSON pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault { pub pointer: String, pub code: String, pub detail: String }
+pub struct Fault {
+    pub pointer: String,
+    pub code: String,
+    pub detail: String,
+}
 
 /// An answer that says what went wrong and what to do next.
 #[derive(Debug, Clone)]
-pub struct Problem { status: StatusCode, code: &'static str, title: &'static str, detail: String, errors: Vec<Fault>, retry_after_s: Option<u64> }
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    errors: Vec<Fault>,
+    retry_after_s: Option<u64>,
+}
 
 #[derive(Serialize)]
 struct Body<'a> {
-    r#type: String, title: &'a str, status: u16, detail: &'a str, code: &'a str,
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
     #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
     errors: &'a [Fault],
 }
@@ -87,13 +102,22 @@ impl Problem {
     }
     /// Says it for this case; never with internal text, ids of others, or which part of a credential was wrong.
     #[must_use]
-    pub fn because(mut self, detail: impl Into<String>) -> Self { self.detail = detail.into(); self }
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
     /// Names the fields at fault.
     #[must_use]
-    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self { self.errors = faults; self }
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        self.errors = faults;
+        self
+    }
     /// Tells when to come back.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u64) -> Self { self.retry_after_s = Some(seconds); self }
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
     /// Logs the cause, once, where the request ends. Only the log sees it.
     #[must_use]
     pub fn logged(self, cause: impl std::fmt::Display) -> Self {
@@ -101,22 +125,30 @@ impl Problem {
         self
     }
     /// The fields at fault.
-    pub fn faults(&self) -> &[Fault] { &self.errors }
+    pub fn faults(&self) -> &[Fault] {
+        &self.errors
+    }
     /// What is said for this case.
-    pub fn detail(&self) -> &str { &self.detail }
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
     /// The stable code.
-    pub const fn code(&self) -> &'static str { self.code }
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
     /// The HTTP status.
-    pub const fn status(&self) -> StatusCode { self.status }
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
 }
 
 impl From<store::StoreError> for Problem {
     fn from(error: store::StoreError) -> Problem {
         match &error {
             store::StoreError::OutcomeUnknown { .. } => Problem::outcome_unknown().logged(error),
-            store::StoreError::Unavailable { .. } | store::StoreError::NotGranted { .. } | store::StoreError::Corrupt { .. } => {
-                Problem::unavailable().logged(error)
-            }
+            store::StoreError::Unavailable { .. }
+            | store::StoreError::NotGranted { .. }
+            | store::StoreError::Corrupt { .. } => Problem::unavailable().logged(error),
         }
     }
 }
@@ -124,15 +156,23 @@ impl From<store::StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Body {
-            r#type: format!("https://shearpin.dev/problems/{}", self.code), title: self.title, status: self.status.as_u16(),
-            detail: &self.detail, code: self.code, errors: &self.errors,
+            r#type: format!("https://shearpin.dev/problems/{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            errors: &self.errors,
         };
         let text = serde_json::to_string(&body).unwrap_or_else(|_| String::from("{}"));
         let mut response = (self.status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s { headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds)); }
-        if self.status == StatusCode::UNAUTHORIZED { headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")); }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
 }

@@ -13,11 +13,18 @@ use crate::problem::{Fault, Problem};
 
 /// A live session, as the session check found it.
 #[derive(Debug, Clone)]
-pub struct Session { pub stored: store::entity::session::Session, pub hash: TokenHash, /** Read consistently for this request. */ pub user: User }
+pub struct Session {
+    pub stored: store::entity::session::Session,
+    pub hash: TokenHash,
+    /** Read consistently for this request. */
+    pub user: User,
+}
 
 impl Session {
     /// Whose session it is.
-    pub const fn user_id(&self) -> UserId { self.user.id }
+    pub const fn user_id(&self) -> UserId {
+        self.user.id
+    }
 }
 
 /// One request.
@@ -38,11 +45,16 @@ pub struct Request {
 impl Request {
     /// The body as a form. Unknown fields, duplicates and wrong types are refused with a JSON pointer; values are not repeated.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if !self.json { return Err(Problem::unsupported_media_type()); }
+        if !self.json {
+            return Err(Problem::unsupported_media_type());
+        }
         // Derived readers take an array of the fields in order for an object; the contract does not.
-        if !self.body.trim_ascii_start().starts_with(b"{") { return Err(Problem::malformed_body()); }
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::malformed_body());
+        }
         let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        let form = serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error, is_json(&self.body)))?;
+        let form =
+            serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error, is_json(&self.body)))?;
         reader.end().map_err(|_| Problem::malformed_body().because("There is more after the JSON object."))?;
         Ok(form)
     }
@@ -52,7 +64,9 @@ impl Request {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Nothing {}
-        if self.body.is_empty() { return Ok(()); }
+        if self.body.is_empty() {
+            return Ok(());
+        }
         self.json::<Nothing>().map(|Nothing {}| ())
     }
     /// A variable part of the path, parsed; anything that is no such id is not found.
@@ -60,22 +74,38 @@ impl Request {
         self.parameters.get(name).and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
     }
     /// A query parameter.
-    pub fn query(&self, name: &str) -> Option<&str> { self.query.get(name).map(String::as_str) }
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
     /// The session. Its absence under a session policy is a bug of the route table and answers 401, never lets through.
-    pub fn session(&self) -> Result<&Session, Problem> { self.session.as_ref().ok_or_else(Problem::no_session) }
+    pub fn session(&self) -> Result<&Session, Problem> {
+        self.session.as_ref().ok_or_else(Problem::no_session)
+    }
     /// The stored form of a session token that came with the request, whatever the policy and whether it lives or not. It
     /// proves nothing: a sign-in ends what it names (LG-3).
-    pub const fn shown_session(&self) -> Option<&TokenHash> { self.shown.as_ref() }
+    pub const fn shown_session(&self) -> Option<&TokenHash> {
+        self.shown.as_ref()
+    }
     /// The spent step-up proof, once.
-    pub fn take_step_up(&mut self) -> Result<StepUpProof, Problem> { self.step_up.take().ok_or_else(Problem::step_up_required) }
+    pub fn take_step_up(&mut self) -> Result<StepUpProof, Problem> {
+        self.step_up.take().ok_or_else(Problem::step_up_required)
+    }
     /// The caller's address, from the gateway's request context or the socket; never from a header (RL-4).
-    pub const fn source(&self) -> Option<IpAddr> { self.source }
+    pub const fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
     /// The body's bytes as received.
-    pub fn body(&self) -> &[u8] { &self.body }
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
     /// The method in capitals.
-    pub fn method(&self) -> &str { &self.method }
+    pub fn method(&self) -> &str {
+        &self.method
+    }
     /// The path as called.
-    pub fn path(&self) -> &str { &self.path }
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 /// The longest field name that is repeated in a pointer.
@@ -87,7 +117,11 @@ fn malformed(error: &serde_path_to_error::Error<serde_json::Error>, is_json: boo
     let inner = error.inner();
     // The reader calls it a syntax error too when it wants a word and finds null, or a list that is too long.
     if !inner.is_data() && !is_json {
-        return Problem::malformed_body().because(format!("Not valid JSON at line {}, column {}.", inner.line(), inner.column()));
+        return Problem::malformed_body().because(format!(
+            "Not valid JSON at line {}, column {}.",
+            inner.line(),
+            inner.column()
+        ));
     }
     let text = inner.to_string();
     // The position that serde appends, after the last " at line ": what stands before it may hold sent text.
@@ -105,7 +139,9 @@ fn malformed(error: &serde_path_to_error::Error<serde_json::Error>, is_json: boo
 }
 
 /// What is ignored is not read as text, so that is looked at first.
-fn is_json(body: &[u8]) -> bool { std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()) }
+fn is_json(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+}
 
 /// RFC 6901; stops at a name that is too long to be one of ours.
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -115,7 +151,9 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key: name } | Segment::Enum { variant: name } => {
-                if name.len() > NAME_BYTES_MAX { break; }
+                if name.len() > NAME_BYTES_MAX {
+                    break;
+                }
                 pointer.push('/');
                 pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
             }
@@ -134,14 +172,24 @@ mod tests {
     #[derive(Deserialize, Debug)]
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only parsed")]
-    struct Form { name: String, #[serde(default)] parts: Vec<Part> }
+    struct Form {
+        name: String,
+        #[serde(default)]
+        parts: Vec<Part>,
+    }
     #[derive(Deserialize, Debug)]
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only parsed")]
-    struct Part { side: Side, count: u32 }
+    struct Part {
+        side: Side,
+        count: u32,
+    }
     #[derive(Deserialize, Debug)]
     #[serde(rename_all = "snake_case")]
-    enum Side { Buy, Sell }
+    enum Side {
+        Buy,
+        Sell,
+    }
 
     #[test]
     fn every_refusal_has_a_code_and_a_pointer() {
@@ -151,7 +199,11 @@ mod tests {
         check(r#"{"name":"a","name":"b"}"#, "duplicate_field", "");
         check(r#"{"name":["canary","b"]}"#, "wrong_type_or_value", "/name");
         check(r#"{"name":null}"#, "wrong_type_or_value", "/name");
-        check(r#"{"name":"a","parts":[{"side":"buy","count":1},{"side":"canary","count":1}]}"#, "wrong_type_or_value", "/parts/1/side");
+        check(
+            r#"{"name":"a","parts":[{"side":"buy","count":1},{"side":"canary","count":1}]}"#,
+            "wrong_type_or_value",
+            "/parts/1/side",
+        );
         check(r#"{"name":"a","parts":[{"side":null,"count":1}]}"#, "wrong_type_or_value", "/parts/0/side");
         check(r#"{"name":"a","parts":[{"side":["buy","canary"],"count":1}]}"#, "wrong_type_or_value", "/parts/0/side");
         check(r#"{"name":"a","parts":[{"side":"buy","count":"canary"}]}"#, "wrong_type_or_value", "/parts/0/count");
@@ -162,14 +214,27 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_malformed() {
-        for body in ["", "null", "[\"canary\"]", "\"canary\"", "{", "{\"name\":canary}", "{\"name\":\"a\"} {}", "{\"name\":\"\t\"}"] {
+        for body in [
+            "",
+            "null",
+            "[\"canary\"]",
+            "\"canary\"",
+            "{",
+            "{\"name\":canary}",
+            "{\"name\":\"a\"} {}",
+            "{\"name\":\"\t\"}",
+        ] {
             check(body, "malformed_body", "");
         }
     }
 
     #[test]
     fn su_5_values_are_never_repeated_even_when_they_imitate_our_sentences() {
-        for value in ["canary, expected canary at line 1", "canary at line 2 column 3", "unknown field `canary`, expected canary"] {
+        for value in [
+            "canary, expected canary at line 1",
+            "canary at line 2 column 3",
+            "unknown field `canary`, expected canary",
+        ] {
             let body = format!(r#"{{"name":"a","parts":[{{"side":{value:?},"count":1}}]}}"#);
             check(&body, "wrong_type_or_value", "/parts/0/side");
             let body = format!(r#"{{"name":"a","parts":[{{"side":"buy","count":{value:?}}}]}}"#);
@@ -179,8 +244,16 @@ mod tests {
 
     fn check(body: &str, code: &str, pointer: &str) {
         let request = Request {
-            method: "POST".into(), path: "/v1/x".into(), parameters: BTreeMap::new(), query: BTreeMap::new(), body: body.as_bytes().to_vec(),
-            json: true, source: None, shown: None, session: None, step_up: None,
+            method: "POST".into(),
+            path: "/v1/x".into(),
+            parameters: BTreeMap::new(),
+            query: BTreeMap::new(),
+            body: body.as_bytes().to_vec(),
+            json: true,
+            source: None,
+            shown: None,
+            session: None,
+            step_up: None,
         };
         let Err(problem) = request.json::<Form>() else { return assert_eq!(code, "fine", "{body}") };
         match problem.faults() {

@@ -21,27 +21,48 @@ pub enum Policy {
 /// const DECLARED: api::Route = api::Route::post("/v1/declared").policy(api::Policy::Session);
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Undeclared { method: &'static str, path: &'static str }
+pub struct Undeclared {
+    method: &'static str,
+    path: &'static str,
+}
 
 /// A declared route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route { method: &'static str, path: &'static str, policy: Policy }
+pub struct Route {
+    method: &'static str,
+    path: &'static str,
+    policy: Policy,
+}
 
 impl Undeclared {
     /// Declares who may call it.
-    pub const fn policy(self, policy: Policy) -> Route { Route { method: self.method, path: self.path, policy } }
+    pub const fn policy(self, policy: Policy) -> Route {
+        Route { method: self.method, path: self.path, policy }
+    }
 }
 impl Route {
     /// `GET`; changes nothing (EV-3, PR-7).
-    pub const fn get(path: &'static str) -> Undeclared { Undeclared { method: "GET", path } }
+    pub const fn get(path: &'static str) -> Undeclared {
+        Undeclared { method: "GET", path }
+    }
     /// `POST`.
-    pub const fn post(path: &'static str) -> Undeclared { Undeclared { method: "POST", path } }
+    pub const fn post(path: &'static str) -> Undeclared {
+        Undeclared { method: "POST", path }
+    }
     /// `DELETE`.
-    pub const fn delete(path: &'static str) -> Undeclared { Undeclared { method: "DELETE", path } }
+    pub const fn delete(path: &'static str) -> Undeclared {
+        Undeclared { method: "DELETE", path }
+    }
     /// The method in capitals.
-    pub const fn method(&self) -> &'static str { self.method }
+    pub const fn method(&self) -> &'static str {
+        self.method
+    }
     /// The path with `{name}` for its variable parts.
-    pub const fn path(&self) -> &'static str { self.path }
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
     /// What the caller must show.
-    pub const fn demands(&self) -> Policy { self.policy }
+    pub const fn demands(&self) -> Policy {
+        self.policy
+    }
 }

@@ -36,18 +36,34 @@ const GUARDED: Route = Route::delete("/v1/own").policy(Policy::StepUp);
 struct Still(AtomicI64);
 #[async_trait::async_trait]
 impl host::Clock for Still {
-    fn now(&self) -> WallTime { WallTime::from_ms(self.0.load(Ordering::SeqCst)) }
-    fn monotonic(&self) -> host::Monotonic { host::Monotonic::from_ms(0) }
+    fn now(&self) -> WallTime {
+        WallTime::from_ms(self.0.load(Ordering::SeqCst))
+    }
+    fn monotonic(&self) -> host::Monotonic {
+        host::Monotonic::from_ms(0)
+    }
     async fn wait(&self, _: Duration) {}
 }
 impl emulators::WallClock for Still {
-    fn now_ms(&self) -> i64 { self.0.load(Ordering::SeqCst) }
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
-struct Surface { router: Router, emulators: Emulators, store: Store, ran: Arc<AtomicU32>, now: WallTime }
+struct Surface {
+    router: Router,
+    emulators: Emulators,
+    store: Store,
+    ran: Arc<AtomicU32>,
+    now: WallTime,
+}
 /// Counts the handlers that ran.
 struct Counter(Arc<AtomicU32>);
-struct Answered { status: u16, headers: http::HeaderMap, text: String }
+struct Answered {
+    status: u16,
+    headers: http::HeaderMap,
+    text: String,
+}
 
 impl Surface {
     fn new() -> Self {
@@ -55,15 +71,29 @@ impl Surface {
         let emulators = Emulators::open(Config { data_dir: None, clock: clock.clone() }).unwrap();
         let key = |name: &str| KeySpec { name: name.to_owned(), kind: KeyKind::Text };
         let table = TableSpec {
-            name: "identity".to_owned(), partition: key("pk"), sort: Some(key("sk")), indexes: Vec::new(), stream: None, ttl: Some("ttl".to_owned()),
+            name: "identity".to_owned(),
+            partition: key("pk"),
+            sort: Some(key("sk")),
+            indexes: Vec::new(),
+            stream: None,
+            ttl: Some("ttl".to_owned()),
         };
         emulators.ensure_tables(&[table]).unwrap();
         let pairs = [("TABLE_IDENTITY", "identity"), ("ALLOWED_ORIGIN", "https://shearpin.example")];
         let environment = Environment::of(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let host = Host { clock: clock.clone(), entropy: Arc::new(SystemEntropy), aws: emulators.sdk_config(Caller::owner("api")), environment };
+        let host = Host {
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            aws: emulators.sdk_config(Caller::owner("api")),
+            environment,
+        };
         let ran = Arc::new(AtomicU32::new(0));
         let router = Api::new(Gate::of(&host).unwrap(), Counter(ran.clone()))
-            .mount(ECHO, echo).mount(OWN, run).mount(READ, run).mount(GUARDED, run).into_router();
+            .mount(ECHO, echo)
+            .mount(OWN, run)
+            .mount(READ, run)
+            .mount(GUARDED, run)
+            .into_router();
         Self { router, emulators, store: Store::of(&host), ran, now: WallTime::from_ms(1_764_000_000_000) }
     }
     async fn send(&self, request: Builder, body: impl Into<Body>) -> Answered {
@@ -71,7 +101,9 @@ impl Surface {
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         // SS-6, PR-6: whatever was asked.
         for (name, value) in [
-            ("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
             ("strict-transport-security", "max-age=31536000; includeSubDomains"),
             ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ] {
@@ -90,7 +122,9 @@ impl Surface {
         // EXPOSE: what the browser holds.
         (owner, token.text.expose(String::clone))
     }
-    fn ran(&self) -> u32 { self.ran.swap(0, Ordering::SeqCst) }
+    fn ran(&self) -> u32 {
+        self.ran.swap(0, Ordering::SeqCst)
+    }
 }
 
 impl Answered {
@@ -99,7 +133,10 @@ impl Answered {
         let body: Value = serde_json::from_str(&self.text).unwrap();
         assert_eq!((self.status, body["code"].as_str()), (status, Some(code)), "{body}");
         assert_eq!(self.headers["content-type"], "application/problem+json");
-        assert_eq!((body["status"].as_u64(), body["type"].as_str()), (Some(status.into()), Some(format!("https://shearpin.dev/problems/{code}").as_str())));
+        assert_eq!(
+            (body["status"].as_u64(), body["type"].as_str()),
+            (Some(status.into()), Some(format!("https://shearpin.dev/problems/{code}").as_str()))
+        );
         assert!(body["title"].is_string() && body["detail"].is_string());
         assert!(!self.text.contains("canary"), "{}", self.text);
         body
@@ -108,20 +145,28 @@ impl Answered {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { name: String }
+struct Form {
+    name: String,
+}
 
 async fn echo(_: Arc<Counter>, request: Request) -> Result<Answer, Problem> {
     let id: UserId = request.id("id")?;
     let Form { name } = request.json()?;
-    Ok(Answer::ok(&json!({ "id": id, "name": name, "source": request.source().map(|s| s.to_string()), "after": request.query("after") })))
+    Ok(Answer::ok(
+        &json!({ "id": id, "name": name, "source": request.source().map(|s| s.to_string()), "after": request.query("after") }),
+    ))
 }
 async fn run(ran: Arc<Counter>, _: Request) -> Result<Answer, Problem> {
     ran.0.fetch_add(1, Ordering::SeqCst);
     Ok(Answer::nothing())
 }
-fn random() -> &'static dyn host::Entropy { &SystemEntropy }
+fn random() -> &'static dyn host::Entropy {
+    &SystemEntropy
+}
 const PATH: &str = "/v1/echo/usr_01ARZ3NDEKTSV4RRFFQ69G5FAV";
-fn post(path: &str) -> Builder { http::Request::post(path).header("content-type", "application/json") }
+fn post(path: &str) -> Builder {
+    http::Request::post(path).header("content-type", "application/json")
+}
 
 #[tokio::test]
 async fn what_is_not_the_contract_is_refused_with_a_code_and_not_repeated() {
@@ -144,18 +189,26 @@ async fn what_is_not_the_contract_is_refused_with_a_code_and_not_repeated() {
             continue;
         }
         let refused = answered.refused(status, code);
-        if !fault.is_empty() { assert_eq!(refused["errors"][0]["code"], fault); }
+        if !fault.is_empty() {
+            assert_eq!(refused["errors"][0]["code"], fault);
+        }
     }
     let mut broken = br#"{"name":""#.to_vec();
     broken.extend([0xff, b'"', b'}']);
     api.send(post(PATH), broken).await.refused(400, "malformed_body");
     api.send(post(PATH), format!(r#"{{"name":"{}"}}"#, "canary".repeat(11_000))).await.refused(413, "body_too_large");
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "canary"] {
-        api.send(http::Request::post(PATH).header("content-type", kind), r#"{"name":"a"}"#).await.refused(415, "unsupported_media_type");
+        api.send(http::Request::post(PATH).header("content-type", kind), r#"{"name":"a"}"#)
+            .await
+            .refused(415, "unsupported_media_type");
     }
     api.send(http::Request::post(PATH), r#"{"name":"a"}"#).await.refused(415, "unsupported_media_type");
-    for path in ["/canary", "/v1/echo", "/v1/echo/a/b", "/"] { api.send(post(path), "{}").await.refused(404, "no_such_route"); }
-    for path in ["/v1/echo/canary", "/v1/echo/%ff", "/v1/echo/%2e%2e"] { api.send(post(path), r#"{"name":"a"}"#).await.refused(404, "not_found"); }
+    for path in ["/canary", "/v1/echo", "/v1/echo/a/b", "/"] {
+        api.send(post(path), "{}").await.refused(404, "no_such_route");
+    }
+    for path in ["/v1/echo/canary", "/v1/echo/%ff", "/v1/echo/%2e%2e"] {
+        api.send(post(path), r#"{"name":"a"}"#).await.refused(404, "not_found");
+    }
     let other = api.send(http::Request::put(PATH), "canary").await;
     other.refused(405, "method_not_allowed");
     assert_eq!(other.headers["allow"], "POST");
@@ -168,7 +221,9 @@ async fn rl_4_the_source_is_the_gateways_word_or_the_socket() {
     use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
     use lambda_http::request::RequestContext;
     let api = Surface::new();
-    let forged = || post(&format!("{PATH}?after=a%2Bb")).header("x-forwarded-for", "203.0.113.9").header("x-real-ip", "203.0.113.9");
+    let forged = || {
+        post(&format!("{PATH}?after=a%2Bb")).header("x-forwarded-for", "203.0.113.9").header("x-real-ip", "203.0.113.9")
+    };
     let source = async |request: Builder| {
         let answered: Value = serde_json::from_str(&api.send(request, r#"{"name":"a"}"#).await.text).unwrap();
         assert_eq!(answered["after"], "a+b");
@@ -179,7 +234,10 @@ async fn rl_4_the_source_is_the_gateways_word_or_the_socket() {
     assert_eq!(source(forged().extension(ConnectInfo(socket))).await, "192.0.2.1");
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.http.source_ip = Some("198.51.100.7".to_owned());
-    assert_eq!(source(forged().extension(ConnectInfo(socket)).extension(RequestContext::ApiGatewayV2(context))).await, "198.51.100.7");
+    assert_eq!(
+        source(forged().extension(ConnectInfo(socket)).extension(RequestContext::ApiGatewayV2(context))).await,
+        "198.51.100.7"
+    );
 }
 
 #[tokio::test]
@@ -187,13 +245,23 @@ async fn ss_1_a_session_route_runs_for_a_live_session_alone() {
     let api = Surface::new();
     let (owner, token) = api.session().await;
     let (other, others) = api.session().await;
-    for bad in ["", "Bearer", "Bearer ", "Bearer canary", "Basic Y2FuYXJ5", &format!("Token {token}"), &format!("Bearer {token}x")] {
+    for bad in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer canary",
+        "Basic Y2FuYXJ5",
+        &format!("Token {token}"),
+        &format!("Bearer {token}x"),
+    ] {
         api.send(post("/v1/own").header("authorization", bad), "{}").await.refused(401, "no_session");
     }
     let bare = api.send(post("/v1/own"), "{}").await;
     bare.refused(401, "no_session");
     assert_eq!(bare.headers["www-authenticate"], "Bearer");
-    api.send(post("/v1/own").header("cookie", format!("session={token}; __Secure-session={token}")), "{}").await.refused(401, "no_session");
+    api.send(post("/v1/own").header("cookie", format!("session={token}; __Secure-session={token}")), "{}")
+        .await
+        .refused(401, "no_session");
     assert_eq!(api.ran(), 0);
     api.emulators.reset_calls();
     assert_eq!(api.send(post("/v1/own").header("authorization", format!("bearer {token}")), "{}").await.status, 204);
@@ -212,14 +280,25 @@ async fn ss_5_a_cookie_changes_nothing_from_another_page() {
     let api = Surface::new();
     let (_, token) = api.session().await;
     let cookie = |request: Builder| request.header("cookie", format!("__Host-session={token}"));
-    for (with, origin) in [(None, None), (Some("shearpin"), None), (None, Some("https://shearpin.example")), (Some("shearpin"), Some("null")), (Some("shearpin"), Some("https://evil.example"))] {
+    for (with, origin) in [
+        (None, None),
+        (Some("shearpin"), None),
+        (None, Some("https://shearpin.example")),
+        (Some("shearpin"), Some("null")),
+        (Some("shearpin"), Some("https://evil.example")),
+    ] {
         let mut request = cookie(post("/v1/own"));
-        if let Some(with) = with { request = request.header("x-requested-with", with); }
-        if let Some(origin) = origin { request = request.header("origin", origin); }
+        if let Some(with) = with {
+            request = request.header("x-requested-with", with);
+        }
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
         api.send(request, "{}").await.refused(403, "cross_site_request");
     }
     assert_eq!(api.ran(), 0);
-    let ours = cookie(post("/v1/own")).header("x-requested-with", "shearpin").header("origin", "https://shearpin.example");
+    let ours =
+        cookie(post("/v1/own")).header("x-requested-with", "shearpin").header("origin", "https://shearpin.example");
     assert_eq!(api.send(ours, "{}").await.status, 204);
     for method in ["GET", "HEAD"] {
         assert_eq!(api.send(cookie(http::Request::builder().method(method).uri("/v1/own")), "").await.status, 204);
@@ -240,16 +319,29 @@ async fn st_1_a_guarded_route_spends_a_proof_for_exactly_this_request() {
         let proof = new_token(Purpose::StepUpProof, random().bytes());
         let pick = |name: &str, good: &str| if part == name { other.to_owned() } else { good.to_owned() };
         let stored = Proof {
-            user: owner.id, epoch: owner.trade_epoch, cred_version: owner.cred_version, method: pick("method", "DELETE"), path: pick("path", "/v1/own"),
-            body_sha256: pick("body", empty), expires_at: api.now.plus_seconds(proof::LIFE_S),
+            user: owner.id,
+            epoch: owner.trade_epoch,
+            cred_version: owner.cred_version,
+            method: pick("method", "DELETE"),
+            path: pick("path", "/v1/own"),
+            body_sha256: pick("body", empty),
+            expires_at: api.now.plus_seconds(proof::LIFE_S),
         };
-        api.store.write_one(Write::put(Table::Identity, proof::key(&proof.hash), stored.to_row(&proof.hash))).await.unwrap().unwrap();
+        api.store
+            .write_one(Write::put(Table::Identity, proof::key(&proof.hash), stored.to_row(&proof.hash)))
+            .await
+            .unwrap()
+            .unwrap();
         // EXPOSE: what the browser shows.
         let shown = proof.text.expose(String::clone);
         api.send(ours(&others).header("x-step-up", &shown), "").await.refused(403, "step_up_required");
         api.send(ours(&token).header("x-step-up", &shown), " ").await.refused(403, "step_up_required");
         let answered = api.send(ours(&token).header("x-step-up", &shown), "").await;
-        if part == "none" { assert_eq!(answered.status, 204); } else { answered.refused(403, "step_up_required"); }
+        if part == "none" {
+            assert_eq!(answered.status, 204);
+        } else {
+            answered.refused(403, "step_up_required");
+        }
         api.send(ours(&token).header("x-step-up", &shown), "").await.refused(403, "step_up_required");
         assert_eq!(api.ran(), u32::from(part == "none"));
     }
@@ -268,5 +360,7 @@ fn every_code_of_the_catalogue_is_stable_and_means_one_thing() {
 #[test]
 fn no_two_routes_are_one() {
     let mut seen = std::collections::BTreeSet::new();
-    for (_, route) in api::routes::ALL { assert!(seen.insert((route.method(), route.path())), "{route:?} twice"); }
+    for (_, route) in api::routes::ALL {
+        assert!(seen.insert((route.method(), route.path())), "{route:?} twice");
+    }
 }

@@ -10,12 +10,17 @@ use store::entity::wake::Hint;
 
 /// The queue to the trader.
 #[derive(Clone)]
-pub struct DecisionQueue { sqs: aws_sdk_sqs::Client, url: String }
+pub struct DecisionQueue {
+    sqs: aws_sdk_sqs::Client,
+    url: String,
+}
 
 /// A hint could not be sent; the sweep sends it again.
 #[derive(Debug, thiserror::Error)]
 #[error("the hint was not sent: {what}")]
-pub struct NotSent { what: String }
+pub struct NotSent {
+    what: String,
+}
 
 impl DecisionQueue {
     /// The queue that `QUEUE_DECISIONS_URL` names.
@@ -30,5 +35,7 @@ impl DecisionQueue {
     }
 }
 impl fmt::Debug for DecisionQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("DecisionQueue(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DecisionQueue(..)")
+    }
 }

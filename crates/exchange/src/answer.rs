@@ -16,7 +16,9 @@ pub struct Received<'a> {
 }
 impl std::fmt::Debug for Received<'_> {
     /// Bodies hold balances and are not printed.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "Received({}, {} bytes)", self.status, self.body.len()) }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Received({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// The exchange's word on an order.
@@ -37,7 +39,9 @@ pub enum Status {
 }
 impl Status {
     /// Whether nothing more can happen.
-    pub const fn is_final(self) -> bool { !matches!(self, Status::New | Status::PartiallyFilled) }
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Status::New | Status::PartiallyFilled)
+    }
 }
 
 /// One order as the exchange tells it.
@@ -77,11 +81,18 @@ pub struct Trade {
 /// A fee was taken in an asset whose price is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a fee was taken in {asset}, whose price is not known")]
-pub struct FeeNotConvertible { /** The asset. */ pub asset: String }
+pub struct FeeNotConvertible {
+    /** The asset. */
+    pub asset: String,
+}
 
 /// Sums fills. Fees in base and quote are kept apart; `price_of` gives the price in quote of a third asset, whose fees are
 /// added to the fees in quote (trading.md, fees by asset).
-pub fn sum_fills(fills: &[Trade], pair: &Pair, price_of: impl Fn(&str) -> Option<Price>) -> Result<Filled, FeeNotConvertible> {
+pub fn sum_fills(
+    fills: &[Trade],
+    pair: &Pair,
+    price_of: impl Fn(&str) -> Option<Price>,
+) -> Result<Filled, FeeNotConvertible> {
     fills.iter().try_fold(Filled::ZERO, |sum, fill| {
         let (mut fee_base, mut fee_quote) = (Quantity::ZERO, Amount::ZERO);
         if fill.fee_asset == pair.base() {
@@ -93,7 +104,13 @@ pub fn sum_fills(fills: &[Trade], pair: &Pair, price_of: impl Fn(&str) -> Option
             let price = price_of(&fill.fee_asset).ok_or_else(|| FeeNotConvertible { asset: fill.fee_asset.clone() })?;
             fee_quote = price * fill.fee;
         }
-        Ok(sum.plus(Filled { quantity: fill.quantity, value: fill.price * fill.quantity, fee_base, fee_quote, last_at: Some(fill.at) }))
+        Ok(sum.plus(Filled {
+            quantity: fill.quantity,
+            value: fill.price * fill.quantity,
+            fee_base,
+            fee_quote,
+            last_at: Some(fill.at),
+        }))
     })
 }
 
@@ -127,14 +144,19 @@ mod tests {
 
     fn fill(fee: &str, asset: &str) -> Trade {
         Trade {
-            trade_id: 1, exchange_order_id: "7".into(), price: Price::parse("2000").expect("price"),
-            quantity: Quantity::parse("0.5").expect("quantity"), fee: Quantity::parse(fee).expect("fee"), fee_asset: asset.into(),
+            trade_id: 1,
+            exchange_order_id: "7".into(),
+            price: Price::parse("2000").expect("price"),
+            quantity: Quantity::parse("0.5").expect("quantity"),
+            fee: Quantity::parse(fee).expect("fee"),
+            fee_asset: asset.into(),
             at: MarketTime::from_ms(60_000),
         }
     }
     fn check(fills: &[Trade], fee_base: &str, fee_quote: &str) {
         let pair: Pair = "ETH-USDT".parse().expect("pair");
-        let sum = sum_fills(fills, &pair, |asset| (asset == "BNB").then(|| Price::parse("600").expect("price"))).expect("convertible");
+        let sum = sum_fills(fills, &pair, |asset| (asset == "BNB").then(|| Price::parse("600").expect("price")))
+            .expect("convertible");
         assert_eq!((sum.fee_base.to_string(), sum.fee_quote.to_string()), (fee_base.to_owned(), fee_quote.to_owned()));
     }
 

@@ -17,5 +17,7 @@ pub use answer::{Account, Balance, OrderAnswer, Received, Status, Trade};
 pub use endpoint::{Endpoint, Method};
 pub use failure::Failure;
 pub use permission::{PermissionFault, Verdict};
-pub use request::{ExchangeTimeMs, Outgoing, Parts, PublicQuestion, PublicRequest, Question, ReceiveWindowMs, Signable, Unsigned};
+pub use request::{
+    ExchangeTimeMs, Outgoing, Parts, PublicQuestion, PublicRequest, Question, ReceiveWindowMs, Signable, Unsigned,
+};
 pub use venue::{NotAVenue, Venue};

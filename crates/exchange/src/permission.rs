@@ -28,11 +28,15 @@ pub enum PermissionFault {
 impl fmt::Display for PermissionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PermissionFault::TooPowerful(field) => write!(f, "the key is allowed {field}; switch it off at the exchange"),
+            PermissionFault::TooPowerful(field) => {
+                write!(f, "the key is allowed {field}; switch it off at the exchange")
+            }
             PermissionFault::NotIpRestricted => f.write_str("the key is not restricted to IP addresses"),
             PermissionFault::Lacks(field) => write!(f, "the key is not allowed {field}, which trading needs"),
             PermissionFault::NotSaid(field) => write!(f, "the exchange did not say {field}"),
-            PermissionFault::NotKnown(field) => write!(f, "the exchange says {field}, which this version does not know"),
+            PermissionFault::NotKnown(field) => {
+                write!(f, "the exchange says {field}, which this version does not know")
+            }
         }
     }
 }

@@ -14,11 +14,17 @@ use crate::{Endpoint, Method, Venue, binance};
 pub struct ExchangeTimeMs(i64);
 impl ExchangeTimeMs {
     /// As the exchange says it.
-    pub const fn from_ms(ms: i64) -> Self { Self(ms) }
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
     /// Our wall time moved by `exchange - ours` in ms.
-    pub const fn of(wall: WallTime, offset_ms: i64) -> Self { Self(wall.ms().saturating_add(offset_ms)) }
+    pub const fn of(wall: WallTime, offset_ms: i64) -> Self {
+        Self(wall.ms().saturating_add(offset_ms))
+    }
     /// Unix milliseconds.
-    pub const fn ms(self) -> i64 { self.0 }
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
 }
 
 /// For how long after its timestamp the exchange may accept a request, in ms; at most 3 s (G2).
@@ -28,24 +34,51 @@ impl ReceiveWindowMs {
     /// The longest that is ever used.
     pub const MAX: ReceiveWindowMs = ReceiveWindowMs(binance::RECEIVE_WINDOW_MS_MAX);
     /// A window of 1 to 3000 ms; `None` outside.
-    pub const fn of(ms: i64) -> Option<Self> { if ms >= 1 && ms <= Self::MAX.0 { Some(Self(ms)) } else { None } }
+    pub const fn of(ms: i64) -> Option<Self> {
+        if ms >= 1 && ms <= Self::MAX.0 { Some(Self(ms)) } else { None }
+    }
     /// Milliseconds.
-    pub const fn ms(self) -> i64 { self.0 }
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
 }
 
 /// A private question: reads, changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// The state of one order.
-    Order { /** Traded pair. */ pair: Pair, /** The order's name. */ order: ClientOrderId },
+    Order {
+        /** Traded pair. */
+        pair: Pair,
+        /** The order's name. */
+        order: ClientOrderId,
+    },
     /// The state of one order by the exchange's own name for it: tells which of our orders a fill belongs to.
-    OrderById { /** Traded pair. */ pair: Pair, /** The exchange's name for the order. */ exchange_order_id: String },
+    OrderById {
+        /** Traded pair. */
+        pair: Pair,
+        /** The exchange's name for the order. */
+        exchange_order_id: String,
+    },
     /// The open orders of a pair.
-    OpenOrders { /** Traded pair. */ pair: Pair },
+    OpenOrders {
+        /** Traded pair. */
+        pair: Pair,
+    },
     /// The account's fills of a pair from this trade id on, at most 1000, oldest first.
-    TradesFrom { /** Traded pair. */ pair: Pair, /** The first trade id wanted. */ trade_id: i64 },
+    TradesFrom {
+        /** Traded pair. */
+        pair: Pair,
+        /** The first trade id wanted. */
+        trade_id: i64,
+    },
     /// The fills of one order.
-    TradesOf { /** Traded pair. */ pair: Pair, /** The exchange's name for the order. */ exchange_order_id: String },
+    TradesOf {
+        /** Traded pair. */
+        pair: Pair,
+        /** The exchange's name for the order. */
+        exchange_order_id: String,
+    },
     /// Balances.
     Account,
     /// What the key may do.
@@ -56,16 +89,28 @@ pub enum Question {
 #[derive(Debug)]
 pub enum Signable<'a> {
     /// Places an order.
-    Place { /** Traded pair. */ pair: &'a Pair, /** What to place. */ order: &'a PlannedOrder },
+    Place {
+        /** Traded pair. */
+        pair: &'a Pair,
+        /** What to place. */
+        order: &'a PlannedOrder,
+    },
     /// Cancels an order.
-    Cancel { /** Traded pair. */ pair: &'a Pair, /** The order's name. */ order: &'a ClientOrderId },
+    Cancel {
+        /** Traded pair. */
+        pair: &'a Pair,
+        /** The order's name. */
+        order: &'a ClientOrderId,
+    },
     /// Asks something.
     Ask(&'a Question),
 }
 impl Signable<'_> {
     /// The request in the venue's words, not yet signed.
     pub fn build(&self, venue: Venue, timestamp: ExchangeTimeMs, window: ReceiveWindowMs) -> Unsigned {
-        match venue { Venue::Paper => binance::private(venue, self, timestamp, window) }
+        match venue {
+            Venue::Paper => binance::private(venue, self, timestamp, window),
+        }
     }
 }
 
@@ -78,12 +123,18 @@ pub struct Unsigned {
 }
 impl Unsigned {
     /// Where it goes.
-    pub const fn venue(&self) -> Venue { self.venue }
+    pub const fn venue(&self) -> Venue {
+        self.venue
+    }
     /// What it asks.
-    pub const fn endpoint(&self) -> Endpoint { self.endpoint }
+    pub const fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
     /// The parameters in wire order: the very bytes that are signed. Values are percent-encoded already, since
     /// exchanges verify what they receive (exchanges.md, signed payload).
-    pub fn query_string(&self) -> String { binance::query_string(&self.parameters) }
+    pub fn query_string(&self) -> String {
+        binance::query_string(&self.parameters)
+    }
 }
 
 /// A public question about time or market.
@@ -92,15 +143,38 @@ pub enum PublicQuestion {
     /// The exchange's clock.
     ServerTime,
     /// Minute candles of a pair from `from` on, at most `limit` (1 to 1000), the last one perhaps still open.
-    Candles { /** Pair. */ pair: Pair, /** First open time. */ from: Option<MarketTime>, /** How many at most. */ limit: u16 },
+    Candles {
+        /** Pair. */
+        pair: Pair,
+        /** First open time. */
+        from: Option<MarketTime>,
+        /** How many at most. */
+        limit: u16,
+    },
     /// Pairs with their filters; all when none is named.
-    Pairs { /** Only these. */ only: Vec<Pair> },
+    Pairs {
+        /** Only these. */
+        only: Vec<Pair>,
+    },
     /// The last price.
-    LastPrice { /** Pair. */ pair: Pair },
+    LastPrice {
+        /** Pair. */
+        pair: Pair,
+    },
     /// The last price of an asset in another, for fees taken in a third asset.
-    AssetPrice { /** What is priced, letters and digits. */ asset: String, /** In what, letters and digits. */ quote: String },
+    AssetPrice {
+        /** What is priced, letters and digits. */
+        asset: String,
+        /** In what, letters and digits. */
+        quote: String,
+    },
     /// The order book, at most `limit` levels a side.
-    Depth { /** Pair. */ pair: Pair, /** Levels. */ limit: u16 },
+    Depth {
+        /** Pair. */
+        pair: Pair,
+        /** Levels. */
+        limit: u16,
+    },
 }
 
 /// A request that needs no key.
@@ -109,10 +183,14 @@ pub struct PublicRequest(Unsigned);
 impl PublicRequest {
     /// The question in the venue's words.
     pub fn build(venue: Venue, question: &PublicQuestion) -> Self {
-        Self(match venue { Venue::Paper => binance::public(venue, question) })
+        Self(match venue {
+            Venue::Paper => binance::public(venue, question),
+        })
     }
     /// What it asks.
-    pub const fn endpoint(&self) -> Endpoint { self.0.endpoint }
+    pub const fn endpoint(&self) -> Endpoint {
+        self.0.endpoint
+    }
 }
 
 /// What goes on the wire. The query may hold a signature and the headers a key, so both print nothing.
@@ -130,9 +208,13 @@ pub struct Parts {
 }
 impl Parts {
     /// The HTTP method.
-    pub const fn method(&self) -> Method { self.venue.method(self.endpoint) }
+    pub const fn method(&self) -> Method {
+        self.venue.method(self.endpoint)
+    }
     /// The path, from the compiled-in list.
-    pub const fn path(&self) -> &'static str { self.venue.path(self.endpoint) }
+    pub const fn path(&self) -> &'static str {
+        self.venue.path(self.endpoint)
+    }
 }
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +230,10 @@ pub trait Outgoing {
 impl Outgoing for PublicRequest {
     fn into_parts(self) -> Parts {
         Parts {
-            venue: self.0.venue, endpoint: self.0.endpoint, query: Secret::new(self.0.query_string()), headers: Vec::new(),
+            venue: self.0.venue,
+            endpoint: self.0.endpoint,
+            query: Secret::new(self.0.query_string()),
+            headers: Vec::new(),
             body: Secret::new(String::new()),
         }
     }
@@ -156,9 +241,21 @@ impl Outgoing for PublicRequest {
 
 impl Venue {
     /// The path of an endpoint.
-    pub const fn path(self, endpoint: Endpoint) -> &'static str { match self { Venue::Paper => binance::path(endpoint) } }
+    pub const fn path(self, endpoint: Endpoint) -> &'static str {
+        match self {
+            Venue::Paper => binance::path(endpoint),
+        }
+    }
     /// The method of an endpoint.
-    pub const fn method(self, endpoint: Endpoint) -> Method { match self { Venue::Paper => binance::method(endpoint) } }
+    pub const fn method(self, endpoint: Endpoint) -> Method {
+        match self {
+            Venue::Paper => binance::method(endpoint),
+        }
+    }
     /// The header that names the key.
-    pub const fn key_header(self) -> &'static str { match self { Venue::Paper => "x-mbx-apikey" } }
+    pub const fn key_header(self) -> &'static str {
+        match self {
+            Venue::Paper => "x-mbx-apikey",
+        }
+    }
 }

@@ -12,9 +12,13 @@ pub struct Monotonic(u64);
 
 impl Monotonic {
     /// From milliseconds since the start of the clock.
-    pub const fn from_ms(ms: u64) -> Self { Self(ms) }
+    pub const fn from_ms(ms: u64) -> Self {
+        Self(ms)
+    }
     /// Milliseconds since `earlier`, zero when it is later.
-    pub const fn ms_since(self, earlier: Monotonic) -> u64 { self.0.saturating_sub(earlier.0) }
+    pub const fn ms_since(self, earlier: Monotonic) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
 }
 
 /// Tells the time. Tests and the local stack bring their own.
@@ -30,15 +34,21 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// The operating system's clocks.
 #[derive(Debug)]
-pub struct SystemClock { start: std::time::Instant }
+pub struct SystemClock {
+    start: std::time::Instant,
+}
 
 impl SystemClock {
     /// Starts the monotonic clock.
     #[expect(clippy::disallowed_methods, reason = "this is where the system clock enters")]
-    pub fn new() -> Self { Self { start: std::time::Instant::now() } }
+    pub fn new() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
 }
 impl Default for SystemClock {
-    fn default() -> Self { Self::new() }
+    fn default() -> Self {
+        Self::new()
+    }
 }
 #[async_trait]
 impl Clock for SystemClock {
@@ -51,5 +61,7 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Monotonic {
         Monotonic(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
-    async fn wait(&self, time: Duration) { tokio::time::sleep(time).await }
+    async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await
+    }
 }

@@ -29,6 +29,11 @@ impl dyn Entropy {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::expect_used, reason = "a machine without randomness must not make keys: stopping is the only safe answer")]
-    fn fill(&self, buffer: &mut [u8]) { getrandom::fill(buffer).expect("the operating system gives random bytes"); }
+    #[expect(
+        clippy::expect_used,
+        reason = "a machine without randomness must not make keys: stopping is the only safe answer"
+    )]
+    fn fill(&self, buffer: &mut [u8]) {
+        getrandom::fill(buffer).expect("the operating system gives random bytes");
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 /// A setting that the function needs and the environment lacks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {variable} is missing or not {expected}: the template sets it for every function that needs it")]
+#[error(
+    "the environment variable {variable} is missing or not {expected}: the template sets it for every function that needs it"
+)]
 pub struct Missing {
     /// The variable's name.
     pub variable: String,
@@ -18,9 +20,13 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// From pairs; the local stack builds it from the template.
-    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self { Self(pairs.into_iter().collect()) }
+    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
     /// From the process.
-    pub fn of_process() -> Self { Self(std::env::vars().collect()) }
+    pub fn of_process() -> Self {
+        Self(std::env::vars().collect())
+    }
     /// A text that must be there and not be empty.
     pub fn text(&self, variable: &str) -> Result<String, Missing> {
         match self.0.get(variable) {
@@ -29,16 +35,22 @@ impl Environment {
         }
     }
     /// A text that may be absent.
-    pub fn optional(&self, variable: &str) -> Option<String> { self.0.get(variable).filter(|v| !v.is_empty()).cloned() }
+    pub fn optional(&self, variable: &str) -> Option<String> {
+        self.0.get(variable).filter(|v| !v.is_empty()).cloned()
+    }
     /// A whole number with a default.
     pub fn number_or(&self, variable: &str, default: u64) -> Result<u64, Missing> {
         match self.0.get(variable) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| Missing { variable: variable.to_owned(), expected: "a whole number" }),
+            Some(text) => {
+                text.parse().map_err(|_| Missing { variable: variable.to_owned(), expected: "a whole number" })
+            }
         }
     }
     /// Every pair; the local stack hands it to unmodified binaries.
-    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> { self.0.iter().map(|(k, v)| (k.as_str(), v.as_str())) }
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
 }
 
 /// The AWS configuration of the process: region, endpoints (`AWS_ENDPOINT_URL…`) and credentials from its environment.

@@ -11,14 +11,22 @@ use serde::de::DeserializeOwned;
 use crate::error::StoreError;
 
 /// A string attribute.
-pub fn s(value: impl Display) -> AttributeValue { AttributeValue::S(value.to_string()) }
+pub fn s(value: impl Display) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
 /// A number attribute from a whole number; money is stored as strings.
-pub fn n(value: impl Into<i128>) -> AttributeValue { AttributeValue::N(value.into().to_string()) }
+pub fn n(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
 /// A truth attribute.
-pub const fn truth(value: bool) -> AttributeValue { AttributeValue::Bool(value) }
+pub const fn truth(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
 /// A structured value as JSON text, for parts that no condition looks into.
 pub fn json<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
-    serde_json::to_string(value).map(AttributeValue::S).map_err(|e| StoreError::Corrupt { what: format!("cannot be written: {e}") })
+    serde_json::to_string(value)
+        .map(AttributeValue::S)
+        .map_err(|e| StoreError::Corrupt { what: format!("cannot be written: {e}") })
 }
 
 /// One stored item.
@@ -27,7 +35,9 @@ pub struct Row(pub HashMap<String, AttributeValue>);
 
 impl Row {
     /// Starts an item with its key.
-    pub fn keyed(key: &crate::Key) -> Self { Self(key.attributes()) }
+    pub fn keyed(key: &crate::Key) -> Self {
+        Self(key.attributes())
+    }
     /// Adds an attribute.
     #[must_use]
     pub fn with(mut self, name: &str, value: AttributeValue) -> Self {
@@ -37,14 +47,19 @@ impl Row {
     /// Adds an attribute when there is a value.
     #[must_use]
     pub fn with_some(self, name: &str, value: Option<AttributeValue>) -> Self {
-        match value { Some(value) => self.with(name, value), None => self }
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
     }
     /// A string that must be there.
     pub fn text(&self, name: &str) -> Result<&str, StoreError> {
         self.0.get(name).and_then(|v| v.as_s().ok()).map(String::as_str).ok_or_else(|| corrupt(name, "a string"))
     }
     /// A string that may be absent.
-    pub fn text_if(&self, name: &str) -> Option<&str> { self.0.get(name).and_then(|v| v.as_s().ok()).map(String::as_str) }
+    pub fn text_if(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(|v| v.as_s().ok()).map(String::as_str)
+    }
     /// A whole number that must be there.
     pub fn number<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.number_if(name)?.ok_or_else(|| corrupt(name, "a number"))
@@ -53,11 +68,15 @@ impl Row {
     pub fn number_if<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         match self.0.get(name) {
             None => Ok(None),
-            Some(value) => value.as_n().ok().and_then(|t| t.parse().ok()).map(Some).ok_or_else(|| corrupt(name, "a number")),
+            Some(value) => {
+                value.as_n().ok().and_then(|t| t.parse().ok()).map(Some).ok_or_else(|| corrupt(name, "a number"))
+            }
         }
     }
     /// A truth; absent is false.
-    pub fn is(&self, name: &str) -> bool { self.0.get(name).and_then(|v| v.as_bool().ok()).copied().unwrap_or(false) }
+    pub fn is(&self, name: &str) -> bool {
+        self.0.get(name).and_then(|v| v.as_bool().ok()).copied().unwrap_or(false)
+    }
     /// Parses a string attribute.
     pub fn parse<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.text(name)?.parse().map_err(|_| corrupt(name, "of the right form"))

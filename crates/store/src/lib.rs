@@ -30,8 +30,12 @@ impl Store {
         Self { dynamodb: aws_sdk_dynamodb::Client::new(&host.aws), tables: Tables::of(&host.environment) }
     }
     /// The name of a table, as granted.
-    pub fn table(&self, table: Table) -> &str { self.tables.name(table) }
+    pub fn table(&self, table: Table) -> &str {
+        self.tables.name(table)
+    }
 }
 impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Store(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store(..)")
+    }
 }

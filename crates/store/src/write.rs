@@ -5,14 +5,20 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 
 use crate::attribute::Row;
 use crate::{Key, Store, StoreError, Table};
 
 #[derive(Debug)]
-enum Kind { Put(Row), Update(&'static str), Delete, Check }
+enum Kind {
+    Put(Row),
+    Update(&'static str),
+    Delete,
+    Check,
+}
 
 /// One write with its condition. In expressions every attribute is written `#name`, so that reserved words need no
 /// thought; values are written `:name`.
@@ -27,30 +33,54 @@ pub struct Write {
 
 impl Write {
     /// Puts a whole item.
-    pub fn put(table: Table, key: Key, row: Row) -> Self { Self::of(table, key, Kind::Put(row)) }
+    pub fn put(table: Table, key: Key, row: Row) -> Self {
+        Self::of(table, key, Kind::Put(row))
+    }
     /// Updates by an expression such as `SET #state = :state`.
-    pub fn update(table: Table, key: Key, expression: &'static str) -> Self { Self::of(table, key, Kind::Update(expression)) }
+    pub fn update(table: Table, key: Key, expression: &'static str) -> Self {
+        Self::of(table, key, Kind::Update(expression))
+    }
     /// Deletes an item.
-    pub fn delete(table: Table, key: Key) -> Self { Self::of(table, key, Kind::Delete) }
+    pub fn delete(table: Table, key: Key) -> Self {
+        Self::of(table, key, Kind::Delete)
+    }
     /// Checks a condition and writes nothing.
-    pub fn check(table: Table, key: Key) -> Self { Self::of(table, key, Kind::Check) }
-    fn of(table: Table, key: Key, kind: Kind) -> Self { Self { table, key, kind, condition: None, values: HashMap::new() } }
+    pub fn check(table: Table, key: Key) -> Self {
+        Self::of(table, key, Kind::Check)
+    }
+    fn of(table: Table, key: Key, kind: Kind) -> Self {
+        Self { table, key, kind, condition: None, values: HashMap::new() }
+    }
     /// Demands a condition.
     #[must_use]
-    pub fn when(mut self, condition: &'static str) -> Self { self.condition = Some(condition); self }
+    pub fn when(mut self, condition: &'static str) -> Self {
+        self.condition = Some(condition);
+        self
+    }
     /// Gives a value its `:name`.
     #[must_use]
-    pub fn value(mut self, name: &str, value: AttributeValue) -> Self { self.values.insert(name.to_owned(), value); self }
+    pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
 
     /// The whole item, when this is a put.
-    pub fn row(&self) -> Option<&Row> { match &self.kind { Kind::Put(row) => Some(row), Kind::Update(_) | Kind::Delete | Kind::Check => None } }
+    pub fn row(&self) -> Option<&Row> {
+        match &self.kind {
+            Kind::Put(row) => Some(row),
+            Kind::Update(_) | Kind::Delete | Kind::Check => None,
+        }
+    }
 
     fn names(&self) -> Option<HashMap<String, String>> {
         let update = if let Kind::Update(expression) = self.kind { expression } else { "" };
-        let names: HashMap<_, _> = [update, self.condition.unwrap_or("")].iter().flat_map(|text| aliases(text)).collect();
+        let names: HashMap<_, _> =
+            [update, self.condition.unwrap_or("")].iter().flat_map(|text| aliases(text)).collect();
         (!names.is_empty()).then_some(names)
     }
-    fn values(&self) -> Option<HashMap<String, AttributeValue>> { (!self.values.is_empty()).then(|| self.values.clone()) }
+    fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+        (!self.values.is_empty()).then(|| self.values.clone())
+    }
 
     fn in_transaction(&self, store: &Store) -> Result<TransactWriteItem, StoreError> {
         let table = store.table(self.table);
@@ -58,20 +88,43 @@ impl Write {
         let condition = self.condition.map(str::to_owned);
         let item = TransactWriteItem::builder();
         let built = match &self.kind {
-            Kind::Put(row) => Put::builder().table_name(table).set_item(Some(row.0.clone())).set_condition_expression(condition)
-                .set_expression_attribute_names(self.names()).set_expression_attribute_values(self.values())
-                .return_values_on_condition_check_failure(old).build().map(|w| item.put(w)),
-            Kind::Update(expression) => Update::builder().table_name(table).set_key(Some(self.key.attributes()))
-                .update_expression(*expression).set_condition_expression(condition)
-                .set_expression_attribute_names(self.names()).set_expression_attribute_values(self.values())
-                .return_values_on_condition_check_failure(old).build().map(|w| item.update(w)),
-            Kind::Delete => Delete::builder().table_name(table).set_key(Some(self.key.attributes())).set_condition_expression(condition)
-                .set_expression_attribute_names(self.names()).set_expression_attribute_values(self.values())
-                .return_values_on_condition_check_failure(old).build().map(|w| item.delete(w)),
-            Kind::Check => ConditionCheck::builder().table_name(table).set_key(Some(self.key.attributes()))
+            Kind::Put(row) => Put::builder()
+                .table_name(table)
+                .set_item(Some(row.0.clone()))
                 .set_condition_expression(condition)
-                .set_expression_attribute_names(self.names()).set_expression_attribute_values(self.values())
-                .return_values_on_condition_check_failure(old).build().map(|w| item.condition_check(w)),
+                .set_expression_attribute_names(self.names())
+                .set_expression_attribute_values(self.values())
+                .return_values_on_condition_check_failure(old)
+                .build()
+                .map(|w| item.put(w)),
+            Kind::Update(expression) => Update::builder()
+                .table_name(table)
+                .set_key(Some(self.key.attributes()))
+                .update_expression(*expression)
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(self.names())
+                .set_expression_attribute_values(self.values())
+                .return_values_on_condition_check_failure(old)
+                .build()
+                .map(|w| item.update(w)),
+            Kind::Delete => Delete::builder()
+                .table_name(table)
+                .set_key(Some(self.key.attributes()))
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(self.names())
+                .set_expression_attribute_values(self.values())
+                .return_values_on_condition_check_failure(old)
+                .build()
+                .map(|w| item.delete(w)),
+            Kind::Check => ConditionCheck::builder()
+                .table_name(table)
+                .set_key(Some(self.key.attributes()))
+                .set_condition_expression(condition)
+                .set_expression_attribute_names(self.names())
+                .set_expression_attribute_values(self.values())
+                .return_values_on_condition_check_failure(old)
+                .build()
+                .map(|w| item.condition_check(w)),
         };
         built.map(|b| b.build()).map_err(|e| StoreError::Corrupt { what: format!("a write lacks a part: {e}") })
     }
@@ -79,15 +132,25 @@ impl Write {
 
 /// Every `#name` of an expression, with the attribute it stands for.
 fn aliases(expression: &str) -> Vec<(String, String)> {
-    expression.split('#').skip(1).map(|rest| {
-        let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        (format!("#{name}"), name)
-    }).collect()
+    expression
+        .split('#')
+        .skip(1)
+        .map(|rest| {
+            let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            (format!("#{name}"), name)
+        })
+        .collect()
 }
 
 /// Why one write of a transaction did not happen; `Fine` for those that would have.
 #[derive(Debug, Clone)]
-pub enum Reason { Fine, ConditionFailed(Option<Row>), Conflict, Throttled, Other(String) }
+pub enum Reason {
+    Fine,
+    ConditionFailed(Option<Row>),
+    Conflict,
+    Throttled,
+    Other(String),
+}
 
 /// A cancelled transaction: one reason per write, in write order.
 #[derive(Debug, Clone)]
@@ -96,31 +159,50 @@ pub struct Cancelled(pub Vec<Reason>);
 impl Cancelled {
     /// The first write whose condition failed, with the item found there.
     pub fn first_failed_condition(&self) -> Option<(usize, Option<&Row>)> {
-        self.0.iter().enumerate().find_map(|(i, r)| match r { Reason::ConditionFailed(row) => Some((i, row.as_ref())), _ => None })
+        self.0.iter().enumerate().find_map(|(i, r)| match r {
+            Reason::ConditionFailed(row) => Some((i, row.as_ref())),
+            _ => None,
+        })
     }
     /// Whether the write at `index` failed on its condition.
-    pub fn failed_at(&self, index: usize) -> bool { matches!(self.0.get(index), Some(Reason::ConditionFailed(_))) }
+    pub fn failed_at(&self, index: usize) -> bool {
+        matches!(self.0.get(index), Some(Reason::ConditionFailed(_)))
+    }
     /// Whether only contention stopped it, so that the same transaction may be tried again.
     pub fn only_contention(&self) -> bool {
-        self.0.iter().all(|r| matches!(r, Reason::Fine | Reason::Conflict | Reason::Throttled)) && self.0.iter().any(|r| !matches!(r, Reason::Fine))
+        self.0.iter().all(|r| matches!(r, Reason::Fine | Reason::Conflict | Reason::Throttled))
+            && self.0.iter().any(|r| !matches!(r, Reason::Fine))
     }
 }
 
 /// How a transaction failed.
 #[derive(Debug)]
-pub enum TransactFailed { Cancelled(Cancelled), Store(StoreError) }
+pub enum TransactFailed {
+    Cancelled(Cancelled),
+    Store(StoreError),
+}
 
 impl Store {
     /// Runs a transaction of at most 100 writes. `token` (at most 36 characters) makes a repeated call harmless for ten minutes.
     pub async fn transact(&self, token: &str, writes: &[Write]) -> Result<(), TransactFailed> {
-        let items = writes.iter().map(|w| w.in_transaction(self)).collect::<Result<Vec<_>, _>>().map_err(TransactFailed::Store)?;
-        let sent = self.dynamodb.transact_write_items().set_transact_items(Some(items)).client_request_token(token).send().await;
+        let items = writes
+            .iter()
+            .map(|w| w.in_transaction(self))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(TransactFailed::Store)?;
+        let sent = self
+            .dynamodb
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(token)
+            .send()
+            .await;
         match sent {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(service)) => match service.err() {
-                TransactWriteItemsError::TransactionCanceledException(cancelled) => Err(TransactFailed::Cancelled(Cancelled(
-                    cancelled.cancellation_reasons().iter().map(reason).collect(),
-                ))),
+                TransactWriteItemsError::TransactionCanceledException(cancelled) => Err(TransactFailed::Cancelled(
+                    Cancelled(cancelled.cancellation_reasons().iter().map(reason).collect()),
+                )),
                 TransactWriteItemsError::TransactionInProgressException(_) => {
                     Err(TransactFailed::Cancelled(Cancelled(vec![Reason::Conflict])))
                 }
@@ -150,18 +232,49 @@ impl Store {
             };
         }
         match write.kind {
-            Kind::Put(row) => settle!("PutItem", self.dynamodb.put_item().table_name(table).set_item(Some(row.0))
-                .set_condition_expression(condition).set_expression_attribute_names(names).set_expression_attribute_values(values)
-                .return_values_on_condition_check_failure(old), put_item, PutItemError),
-            Kind::Update(expression) => settle!("UpdateItem", self.dynamodb.update_item().table_name(table)
-                .set_key(Some(write.key.attributes())).update_expression(expression).set_condition_expression(condition)
-                .set_expression_attribute_names(names).set_expression_attribute_values(values)
-                .return_values_on_condition_check_failure(old), update_item, UpdateItemError),
-            Kind::Delete => settle!("DeleteItem", self.dynamodb.delete_item().table_name(table)
-                .set_key(Some(write.key.attributes())).set_condition_expression(condition)
-                .set_expression_attribute_names(names).set_expression_attribute_values(values)
-                .return_values_on_condition_check_failure(old), delete_item, DeleteItemError),
-            Kind::Check => Err(StoreError::Corrupt { what: "a check alone writes nothing: read the item instead".into() }),
+            Kind::Put(row) => settle!(
+                "PutItem",
+                self.dynamodb
+                    .put_item()
+                    .table_name(table)
+                    .set_item(Some(row.0))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(old),
+                put_item,
+                PutItemError
+            ),
+            Kind::Update(expression) => settle!(
+                "UpdateItem",
+                self.dynamodb
+                    .update_item()
+                    .table_name(table)
+                    .set_key(Some(write.key.attributes()))
+                    .update_expression(expression)
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(old),
+                update_item,
+                UpdateItemError
+            ),
+            Kind::Delete => settle!(
+                "DeleteItem",
+                self.dynamodb
+                    .delete_item()
+                    .table_name(table)
+                    .set_key(Some(write.key.attributes()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(old),
+                delete_item,
+                DeleteItemError
+            ),
+            Kind::Check => {
+                Err(StoreError::Corrupt { what: "a check alone writes nothing: read the item instead".into() })
+            }
         }
     }
 }

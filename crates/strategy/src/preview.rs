@@ -248,7 +248,8 @@ fn smallest_base(config: &DcaConfig, rules: SymbolRules, fees: Fees, price: Pric
             return smallest;
         }
         let short = rules.notional_min - exit;
-        smallest = smallest + ladder::smallest_value(price, rules.lot, if short > Amount::ZERO { short } else { Amount::ZERO });
+        smallest = smallest
+            + ladder::smallest_value(price, rules.lot, if short > Amount::ZERO { short } else { Amount::ZERO });
     }
     smallest
 }

@@ -47,25 +47,39 @@ pub struct CandidateKey {
 }
 
 impl std::fmt::Debug for CandidateKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "CandidateKey({})", self.exchange) }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CandidateKey({})", self.exchange)
+    }
 }
 
 impl CandidateKey {
     pub(crate) fn read(exchange: Venue, form: KeyForm) -> Result<Self, NotAKey> {
         // EXPOSE: only the shape is looked at; a key id with a line break would reach into the request's headers.
-        if !form.api_key.expose(|text| is_key(text)) { return Err(NotAKey::ApiKey); }
+        if !form.api_key.expose(|text| is_key(text)) {
+            return Err(NotAKey::ApiKey);
+        }
         // EXPOSE: only the shape is looked at.
-        if !form.api_secret.expose(|text| is_key(text)) { return Err(NotAKey::ApiSecret); }
-        let takes_passphrase = match exchange { Venue::Paper => false };
+        if !form.api_secret.expose(|text| is_key(text)) {
+            return Err(NotAKey::ApiSecret);
+        }
+        let takes_passphrase = match exchange {
+            Venue::Paper => false,
+        };
         // EXPOSE: only the shape is looked at.
-        if form.passphrase.as_ref().is_some_and(|p| !takes_passphrase || !p.expose(|text| is_key(text))) { return Err(NotAKey::Passphrase); }
+        if form.passphrase.as_ref().is_some_and(|p| !takes_passphrase || !p.expose(|text| is_key(text))) {
+            return Err(NotAKey::Passphrase);
+        }
         Ok(Self { exchange, api_key: form.api_key, api_secret: form.api_secret, passphrase: form.passphrase })
     }
     /// For which exchange.
-    pub const fn exchange(&self) -> Venue { self.exchange }
+    pub const fn exchange(&self) -> Venue {
+        self.exchange
+    }
 }
 
-fn is_key(text: &str) -> bool { (1..=KEY_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) }
+fn is_key(text: &str) -> bool {
+    (1..=KEY_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
 
 #[cfg(test)]
 mod tests {
@@ -73,7 +87,8 @@ mod tests {
 
     fn check(api_key: &str, api_secret: &str, passphrase: Option<&str>, expected: Result<(), NotAKey>) {
         let secret = |text: &str| Secret::new(text.to_owned());
-        let form = KeyForm { api_key: secret(api_key), api_secret: secret(api_secret), passphrase: passphrase.map(secret) };
+        let form =
+            KeyForm { api_key: secret(api_key), api_secret: secret(api_secret), passphrase: passphrase.map(secret) };
         assert_eq!(CandidateKey::read(Venue::Paper, form).map(|_| ()), expected);
     }
 
@@ -87,5 +102,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_passphrase_is_refused_where_the_exchange_has_none() { check("k", "s", Some("p"), Err(NotAKey::Passphrase)); }
+    fn a_passphrase_is_refused_where_the_exchange_has_none() {
+        check("k", "s", Some("p"), Err(NotAKey::Passphrase));
+    }
 }

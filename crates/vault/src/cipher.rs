@@ -27,17 +27,26 @@ pub(crate) struct OpenKey {
 pub(crate) struct DoesNotOpen;
 
 /// `form | nonce | ciphertext` in base64, as the secret's value.
-pub(crate) fn close(data_key: &[u8], nonce: [u8; NONCE_BYTES], context: &SealContext, key: &CandidateKey) -> Result<String, DoesNotOpen> {
+pub(crate) fn close(
+    data_key: &[u8],
+    nonce: [u8; NONCE_BYTES],
+    context: &SealContext,
+    key: &CandidateKey,
+) -> Result<String, DoesNotOpen> {
     let mut plain = Zeroizing::new(Vec::new());
     // EXPOSE: the three parts are copied into the buffer that is encrypted and wiped below.
     key.api_key.expose(|text| push(&mut plain, text));
     // EXPOSE: as above.
     key.api_secret.expose(|text| push(&mut plain, text));
     // EXPOSE: as above.
-    match &key.passphrase { Some(text) => text.expose(|text| push(&mut plain, text)), None => push(&mut plain, "") }
+    match &key.passphrase {
+        Some(text) => text.expose(|text| push(&mut plain, text)),
+        None => push(&mut plain, ""),
+    }
     let cipher = Aes256Gcm::new_from_slice(data_key).map_err(|_| DoesNotOpen)?;
     let aad = context.associated_data();
-    let sealed = cipher.encrypt(&Nonce::from(nonce), Payload { msg: &plain, aad: aad.as_bytes() }).map_err(|_| DoesNotOpen)?;
+    let sealed =
+        cipher.encrypt(&Nonce::from(nonce), Payload { msg: &plain, aad: aad.as_bytes() }).map_err(|_| DoesNotOpen)?;
     let mut value = vec![FORM];
     value.extend_from_slice(&nonce);
     value.extend_from_slice(&sealed);
@@ -49,10 +58,13 @@ pub(crate) fn open(data_key: &[u8], context: &SealContext, value: &str) -> Resul
     let value = base64::decode(value).map_err(|_| DoesNotOpen)?;
     let (&form, rest) = value.split_first().ok_or(DoesNotOpen)?;
     let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(DoesNotOpen)?;
-    if form != FORM { return Err(DoesNotOpen); }
+    if form != FORM {
+        return Err(DoesNotOpen);
+    }
     let cipher = Aes256Gcm::new_from_slice(data_key).map_err(|_| DoesNotOpen)?;
     let aad = context.associated_data();
-    let plain = cipher.decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: aad.as_bytes() }).map_err(|_| DoesNotOpen)?;
+    let plain =
+        cipher.decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: aad.as_bytes() }).map_err(|_| DoesNotOpen)?;
     let plain = Zeroizing::new(plain);
     let mut rest = plain.as_slice();
     let api_key = pull(&mut rest)?;
@@ -90,8 +102,10 @@ mod tests {
 
     fn context(user: u128, connection: u128, epoch: u64) -> SealContext {
         SealContext {
-            user: UserId::new(ulid::Ulid::from_parts(1, user)), connection: ConnectionId::new(ulid::Ulid::from_parts(1, connection)),
-            epoch: Epoch::from_stored(epoch), exchange: Venue::Paper,
+            user: UserId::new(ulid::Ulid::from_parts(1, user)),
+            connection: ConnectionId::new(ulid::Ulid::from_parts(1, connection)),
+            epoch: Epoch::from_stored(epoch),
+            exchange: Venue::Paper,
         }
     }
     fn sealed(context: &SealContext) -> String {

@@ -42,8 +42,12 @@ impl CallFailed {
                 match code {
                     "ResourceNotFoundException" | "NotFoundException" => Self::NotFound { what },
                     "AccessDeniedException" => Self::NotGranted { what },
-                    "InternalServiceError" | "InternalServiceErrorException" | "InternalServerError" | "ServiceUnavailable"
-                    | "KMSInternalException" | "DependencyTimeoutException" => Self::OutcomeUnknown { what },
+                    "InternalServiceError"
+                    | "InternalServiceErrorException"
+                    | "InternalServerError"
+                    | "ServiceUnavailable"
+                    | "KMSInternalException"
+                    | "DependencyTimeoutException" => Self::OutcomeUnknown { what },
                     _ => Self::Unavailable { what },
                 }
             }

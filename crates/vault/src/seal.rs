@@ -29,7 +29,9 @@ pub struct Sealer {
     vault_mac_key: String,
 }
 impl fmt::Debug for Sealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Sealer(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(..)")
+    }
 }
 
 /// Where a key went.
@@ -42,7 +44,9 @@ pub struct Sealed {
     pub wrapped_dk: String,
 }
 impl fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "Sealed({})", self.secret_arn) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({})", self.secret_arn)
+    }
 }
 
 /// Why a key was not sealed.
@@ -63,18 +67,26 @@ impl Sealer {
     /// From the function's host. `KEY_VAULT` makes data keys, `KEY_VAULT_MAC` fingerprints.
     pub fn of(host: &host::Host) -> Result<Self, host::Missing> {
         Ok(Self {
-            kms: aws_sdk_kms::Client::new(&host.aws), secrets: aws_sdk_secretsmanager::Client::new(&host.aws),
-            entropy: host.entropy.clone(), vault_key: host.environment.text("KEY_VAULT")?,
+            kms: aws_sdk_kms::Client::new(&host.aws),
+            secrets: aws_sdk_secretsmanager::Client::new(&host.aws),
+            entropy: host.entropy.clone(),
+            vault_key: host.environment.text("KEY_VAULT")?,
             vault_mac_key: host.environment.text("KEY_VAULT_MAC")?,
         })
     }
 
     /// Takes the secrets of a form into custody, if they have the shape of a key.
-    pub fn candidate(&self, exchange: Venue, form: KeyForm) -> Result<CandidateKey, NotAKey> { CandidateKey::read(exchange, form) }
+    pub fn candidate(&self, exchange: Venue, form: KeyForm) -> Result<CandidateKey, NotAKey> {
+        CandidateKey::read(exchange, form)
+    }
 
     /// The signed question what this key may do (KX-1). The only request that is ever signed with a key that nobody has
     /// authorised yet; it changes nothing and reads no balance.
-    pub fn sign_permission_check(&self, candidate: &CandidateKey, at: ExchangeTimeMs) -> Result<SignedRequest, SealFailed> {
+    pub fn sign_permission_check(
+        &self,
+        candidate: &CandidateKey,
+        at: ExchangeTimeMs,
+    ) -> Result<SignedRequest, SealFailed> {
         let unsigned = Signable::Ask(&Question::Permissions).build(candidate.exchange, at, ReceiveWindowMs::MAX);
         SignedRequest::sign(&unsigned, &candidate.api_key, &candidate.api_secret).map_err(|_| SealFailed::NotEncrypted)
     }
@@ -84,26 +96,52 @@ impl Sealer {
     pub async fn fingerprint(&self, candidate: &CandidateKey) -> Result<String, CallFailed> {
         // EXPOSE: the key's name, not its secret, goes to the key service.
         let message = candidate.api_key.expose(|name| format!("shearpin exchange key|{}|{name}", candidate.exchange));
-        let answer = self.kms.generate_mac().key_id(&self.vault_mac_key).mac_algorithm(MacAlgorithmSpec::HmacSha256)
-            .message(Blob::new(message)).send().await.map_err(|e| CallFailed::of("GenerateMac", &e))?;
-        let mac = answer.mac.ok_or_else(|| CallFailed::Unavailable { what: "GenerateMac: no MAC in the answer".into() })?;
+        let answer = self
+            .kms
+            .generate_mac()
+            .key_id(&self.vault_mac_key)
+            .mac_algorithm(MacAlgorithmSpec::HmacSha256)
+            .message(Blob::new(message))
+            .send()
+            .await
+            .map_err(|e| CallFailed::of("GenerateMac", &e))?;
+        let mac =
+            answer.mac.ok_or_else(|| CallFailed::Unavailable { what: "GenerateMac: no MAC in the answer".into() })?;
         Ok(hex::encode(mac))
     }
 
     /// Encrypts the key under a fresh data key and stores the ciphertext as `secret_name`, which must have its ledger row
     /// (RF-20). Names are never reused.
-    pub async fn seal(&self, candidate: CandidateKey, context: SealContext, secret_name: &str) -> Result<Sealed, SealFailed> {
-        if candidate.exchange != context.exchange { return Err(SealFailed::NotEncrypted); }
-        let data_key = self.kms.generate_data_key().key_id(&self.vault_key).key_spec(DataKeySpec::Aes256)
-            .set_encryption_context(Some(context.encryption_context())).send().await
+    pub async fn seal(
+        &self,
+        candidate: CandidateKey,
+        context: SealContext,
+        secret_name: &str,
+    ) -> Result<Sealed, SealFailed> {
+        if candidate.exchange != context.exchange {
+            return Err(SealFailed::NotEncrypted);
+        }
+        let data_key = self
+            .kms
+            .generate_data_key()
+            .key_id(&self.vault_key)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(context.encryption_context()))
+            .send()
+            .await
             .map_err(|e| SealFailed::NoDataKey(CallFailed::of("GenerateDataKey", &e)))?;
         let (Some(plain), Some(wrapped)) = (data_key.plaintext, data_key.ciphertext_blob) else {
-            return Err(SealFailed::NoDataKey(CallFailed::Unavailable { what: "GenerateDataKey: no key in the answer".into() }));
+            return Err(SealFailed::NoDataKey(CallFailed::Unavailable {
+                what: "GenerateDataKey: no key in the answer".into(),
+            }));
         };
         let plain = Zeroizing::new(plain.into_inner());
-        if plain.len() != DATA_KEY_BYTES { return Err(SealFailed::NotEncrypted); }
+        if plain.len() != DATA_KEY_BYTES {
+            return Err(SealFailed::NotEncrypted);
+        }
         // A data key encrypts one message, so a random nonce cannot repeat under it.
-        let value = cipher::close(&plain, self.entropy.bytes(), &context, &candidate).map_err(|_| SealFailed::NotEncrypted)?;
+        let value =
+            cipher::close(&plain, self.entropy.bytes(), &context, &candidate).map_err(|_| SealFailed::NotEncrypted)?;
         drop((plain, candidate));
         let secret_arn = self.create(secret_name, &value).await.map_err(SealFailed::NotStored)?;
         Ok(Sealed { exchange: context.exchange, secret_arn, wrapped_dk: base64::encode(wrapped) })
@@ -114,9 +152,20 @@ impl Sealer {
         let token = hex::encode(&Sha256::digest(format!("shearpin secret|{secret_name}"))[..16]);
         let mut tries = 1;
         loop {
-            let sent = self.secrets.create_secret().name(secret_name).client_request_token(&token).secret_string(value).send().await;
+            let sent = self
+                .secrets
+                .create_secret()
+                .name(secret_name)
+                .client_request_token(&token)
+                .secret_string(value)
+                .send()
+                .await;
             match sent.map_err(|e| CallFailed::of("CreateSecret", &e)) {
-                Ok(answer) => return answer.arn.ok_or_else(|| CallFailed::OutcomeUnknown { what: "CreateSecret: no ARN in the answer".into() }),
+                Ok(answer) => {
+                    return answer.arn.ok_or_else(|| CallFailed::OutcomeUnknown {
+                        what: "CreateSecret: no ARN in the answer".into(),
+                    });
+                }
                 Err(CallFailed::OutcomeUnknown { .. }) if tries < CREATE_TRIES_MAX => tries += 1,
                 Err(failed) => return Err(failed),
             }

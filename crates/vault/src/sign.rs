@@ -51,7 +51,9 @@ pub struct Signer {
     vault_key: String,
 }
 impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Signer(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer(..)")
+    }
 }
 
 /// Why nothing was signed; in order of precedence. Nothing has left, so nothing can arrive.
@@ -78,7 +80,8 @@ impl Signer {
     /// From the function's host. `KEY_VAULT` opens data keys.
     pub fn of(host: &host::Host) -> Result<Self, host::Missing> {
         Ok(Self {
-            kms: aws_sdk_kms::Client::new(&host.aws), secrets: aws_sdk_secretsmanager::Client::new(&host.aws),
+            kms: aws_sdk_kms::Client::new(&host.aws),
+            secrets: aws_sdk_secretsmanager::Client::new(&host.aws),
             vault_key: host.environment.text("KEY_VAULT")?,
         })
     }
@@ -86,7 +89,11 @@ impl Signer {
     /// Signs an authorised order. Its timestamp is the moment of authorisation on the exchange's clock, `offset_ms` ahead of
     /// ours, so that nothing authorised before a fence is accepted later than the window after it (G2, RF-3).
     pub async fn sign_order(
-        &self, order: OrderIntent, key: &SealedKey, offset_ms: i64, window: ReceiveWindowMs,
+        &self,
+        order: OrderIntent,
+        key: &SealedKey,
+        offset_ms: i64,
+        window: ReceiveWindowMs,
     ) -> Result<SignedRequest, SignRefused> {
         let what = Signable::Place { pair: order.pair(), order: order.order() };
         self.sign_built(order.scope(), key, &what, ExchangeTimeMs::of(order.authorised_at(), offset_ms), window).await
@@ -94,7 +101,11 @@ impl Signer {
 
     /// Signs an authorised cancel, under the same rule of time.
     pub async fn sign_cancel(
-        &self, cancel: CancelIntent, key: &SealedKey, offset_ms: i64, window: ReceiveWindowMs,
+        &self,
+        cancel: CancelIntent,
+        key: &SealedKey,
+        offset_ms: i64,
+        window: ReceiveWindowMs,
     ) -> Result<SignedRequest, SignRefused> {
         let what = Signable::Cancel { pair: cancel.pair(), order: cancel.order() };
         self.sign_built(cancel.scope(), key, &what, ExchangeTimeMs::of(cancel.authorised_at(), offset_ms), window).await
@@ -103,13 +114,23 @@ impl Signer {
     /// Signs one question of an authorised QUERY, which may take several. A question cannot place or cancel anything, so its
     /// timestamp is now, `at`, on the exchange's clock.
     pub async fn sign_query(
-        &self, grant: &QueryGrant, key: &SealedKey, question: &Question, at: ExchangeTimeMs, window: ReceiveWindowMs,
+        &self,
+        grant: &QueryGrant,
+        key: &SealedKey,
+        question: &Question,
+        at: ExchangeTimeMs,
+        window: ReceiveWindowMs,
     ) -> Result<SignedRequest, SignRefused> {
         self.sign_built(grant.scope(), key, &Signable::Ask(question), at, window).await
     }
 
     async fn sign_built(
-        &self, scope: &Scope, key: &SealedKey, what: &Signable<'_>, at: ExchangeTimeMs, window: ReceiveWindowMs,
+        &self,
+        scope: &Scope,
+        key: &SealedKey,
+        what: &Signable<'_>,
+        at: ExchangeTimeMs,
+        window: ReceiveWindowMs,
     ) -> Result<SignedRequest, SignRefused> {
         let context = context(scope, key)?;
         let value = self.ciphertext(key.secret_arn()).await?;
@@ -127,19 +148,33 @@ impl Signer {
             CallFailed::NotFound { .. } => SignRefused::SecretGone,
             // A secret that is marked for deletion is refused with this code.
             CallFailed::Unavailable { what } if what.ends_with("InvalidRequestException") => SignRefused::SecretGone,
-            failed @ (CallFailed::Unavailable { .. } | CallFailed::OutcomeUnknown { .. } | CallFailed::NotGranted { .. }) => SignRefused::Call(failed),
+            failed @ (CallFailed::Unavailable { .. }
+            | CallFailed::OutcomeUnknown { .. }
+            | CallFailed::NotGranted { .. }) => SignRefused::Call(failed),
         })?;
         answer.secret_string.ok_or(SignRefused::DoesNotOpen)
     }
 
     async fn data_key(&self, wrapped_dk: &str, context: &SealContext) -> Result<Zeroizing<Vec<u8>>, SignRefused> {
         let wrapped = base64::decode(wrapped_dk).map_err(|_| SignRefused::DoesNotOpen)?;
-        let answer = self.kms.decrypt().key_id(&self.vault_key).ciphertext_blob(Blob::new(wrapped))
-            .set_encryption_context(Some(context.encryption_context())).send().await;
+        let answer = self
+            .kms
+            .decrypt()
+            .key_id(&self.vault_key)
+            .ciphertext_blob(Blob::new(wrapped))
+            .set_encryption_context(Some(context.encryption_context()))
+            .send()
+            .await;
         let answer = answer.map_err(|error| match CallFailed::of("Decrypt", &error) {
-            CallFailed::Unavailable { what } if what.ends_with("InvalidCiphertextException") || what.ends_with("IncorrectKeyException") => SignRefused::DoesNotOpen,
-            failed @ (CallFailed::Unavailable { .. } | CallFailed::OutcomeUnknown { .. } | CallFailed::NotGranted { .. }
-                | CallFailed::NotFound { .. }) => SignRefused::Call(failed),
+            CallFailed::Unavailable { what }
+                if what.ends_with("InvalidCiphertextException") || what.ends_with("IncorrectKeyException") =>
+            {
+                SignRefused::DoesNotOpen
+            }
+            failed @ (CallFailed::Unavailable { .. }
+            | CallFailed::OutcomeUnknown { .. }
+            | CallFailed::NotGranted { .. }
+            | CallFailed::NotFound { .. }) => SignRefused::Call(failed),
         })?;
         let plain = answer.plaintext.map(|plain| Zeroizing::new(plain.into_inner())).ok_or(SignRefused::DoesNotOpen)?;
         if plain.len() == DATA_KEY_BYTES { Ok(plain) } else { Err(SignRefused::DoesNotOpen) }
@@ -148,9 +183,13 @@ impl Signer {
 
 /// The context in which the key must open: the evidence's, which the sealed key must share.
 fn context(scope: &Scope, key: &SealedKey) -> Result<SealContext, SignRefused> {
-    let same = scope.user() == key.user() && scope.connection() == key.connection() && scope.epoch() == key.epoch()
+    let same = scope.user() == key.user()
+        && scope.connection() == key.connection()
+        && scope.epoch() == key.epoch()
         && scope.exchange() == key.exchange();
-    if !same { return Err(SignRefused::OtherKey); }
+    if !same {
+        return Err(SignRefused::OtherKey);
+    }
     let exchange: Venue = scope.exchange().parse().map_err(|_| SignRefused::VenueUnknown)?;
     Ok(SealContext { user: scope.user(), connection: scope.connection(), epoch: scope.epoch(), exchange })
 }

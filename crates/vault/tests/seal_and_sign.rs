@@ -20,7 +20,12 @@ const KEY: &str = "canary-key-3f9a";
 const SECRET: &str = "canary-secret-77c1";
 const AT: ExchangeTimeMs = ExchangeTimeMs::from_ms(1_764_000_000_000);
 
-struct Attached { owner: Owner, id: ConnectionId, sealed: Sealed, context: SealContext }
+struct Attached {
+    owner: Owner,
+    id: ConnectionId,
+    sealed: Sealed,
+    context: SealContext,
+}
 
 fn form() -> KeyForm {
     KeyForm { api_key: Secret::new(KEY.into()), api_secret: Secret::new(SECRET.into()), passphrase: None }
@@ -35,13 +40,24 @@ async fn seal(world: &World) -> Attached {
     world.store.open_ledger(&name, owner.user, id, world.now()).await.unwrap();
     let sealed = sealer.seal(candidate, context, &name).await.unwrap();
     let connection = NewConnection {
-        id, exchange: "paper".into(), label: "main".into(), secret_arn: sealed.secret_arn.clone(), wrapped_dk: sealed.wrapped_dk.clone(),
-        fingerprint: id.to_string(), allowed_pairs: vec!["ETH-USDT".parse().unwrap()],
+        id,
+        exchange: "paper".into(),
+        label: "main".into(),
+        secret_arn: sealed.secret_arn.clone(),
+        wrapped_dk: sealed.wrapped_dk.clone(),
+        fingerprint: id.to_string(),
+        allowed_pairs: vec!["ETH-USDT".parse().unwrap()],
         order_quote_max: strategy::money::Amount::parse("100").unwrap(),
     };
     let mail = Mail { to: "owner@example.com".into(), notice: Notice::Nothing };
     let proof = world.proof(&owner).await;
-    let attaching = Attaching { proof: &proof, connection: &connection, secret_name: &name, mail_job: JobId::new(world.ulid()), mail: &mail };
+    let attaching = Attaching {
+        proof: &proof,
+        connection: &connection,
+        secret_name: &name,
+        mail_job: JobId::new(world.ulid()),
+        mail: &mail,
+    };
     world.store.attach_connection(attaching, world.now()).await.unwrap();
     Attached { owner, id, sealed, context }
 }
@@ -49,11 +65,27 @@ async fn grant(world: &World, attached: &Attached) -> QueryGrant {
     world.clock.advance_s(60);
     let (user, now) = (attached.owner.user, world.now());
     let intent = Intent {
-        key: connection_query_key(user, attached.id, ConnectionSubject::Permissions, now), ask: Ask::QueryConnection(ConnectionSubject::Permissions),
-        state: IntentState::Proposed, user, connection: attached.id, exchange: "paper".into(), bot: None, deal: None, pair: None, run: 0,
-        epoch: Epoch::FIRST, proposed_at: now, authorised_at: None, why: None,
+        key: connection_query_key(user, attached.id, ConnectionSubject::Permissions, now),
+        ask: Ask::QueryConnection(ConnectionSubject::Permissions),
+        state: IntentState::Proposed,
+        user,
+        connection: attached.id,
+        exchange: "paper".into(),
+        bot: None,
+        deal: None,
+        pair: None,
+        run: 0,
+        epoch: Epoch::FIRST,
+        proposed_at: now,
+        authorised_at: None,
+        why: None,
     };
-    world.store.write_one(Write::put(Table::Trading, intent.key.clone(), intent.to_row().unwrap())).await.unwrap().unwrap();
+    world
+        .store
+        .write_one(Write::put(Table::Trading, intent.key.clone(), intent.to_row().unwrap()))
+        .await
+        .unwrap()
+        .unwrap();
     world.store.authorise_query(&intent, now, &world.host("signer")).await.unwrap()
 }
 async fn sealed_key(world: &World, attached: &Attached) -> SealedKey {
@@ -74,7 +106,10 @@ async fn what_was_sealed_signs() {
     let (bytes, signature) = query.rsplit_once("&signature=").unwrap();
     assert_eq!(bytes, "omitZeroBalances=true&recvWindow=3000&timestamp=1764000000000");
     use hmac::{KeyInit, Mac};
-    let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(bytes.as_bytes()).finalize();
+    let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes())
+        .unwrap()
+        .chain_update(bytes.as_bytes())
+        .finalize();
     assert_eq!(signature, hex::encode(mac.into_bytes()));
     assert!(parts.headers.iter().any(|(name, value)| *name == "x-mbx-apikey" && value.expose(|v| v == KEY)));
     // Each handle calls what its role allows and nothing else.
@@ -98,7 +133,8 @@ async fn kx_5_the_canary_is_in_no_store_and_in_no_printed_form() {
     let signed = sign(&world, &grant(&world, &attached).await, &key).await.unwrap();
     seen.push_str(&format!("{:?} {key:?} {signed:?}", attached.sealed));
     let client = aws_sdk_secretsmanager::Client::new(&world.host("thief").aws);
-    let stored = client.get_secret_value().secret_id(&attached.sealed.secret_arn).send().await.unwrap().secret_string.unwrap();
+    let stored =
+        client.get_secret_value().secret_id(&attached.sealed.secret_arn).send().await.unwrap().secret_string.unwrap();
     let decoded = aws_smithy_types::base64::decode(&stored).unwrap();
     for canary in [KEY, SECRET] {
         assert!(!seen.contains(canary) && !stored.contains(canary));
@@ -120,7 +156,9 @@ async fn rf_6_a_key_of_another_scope_is_not_used() {
 async fn a_key_that_was_moved_does_not_open() {
     let world = World::new();
     let (one, other) = (seal(&world).await, seal(&world).await);
-    let set = |expression: &'static str| Write::update(Table::Vault, store::entity::connection::key(one.owner.user, one.id), expression);
+    let set = |expression: &'static str| {
+        Write::update(Table::Vault, store::entity::connection::key(one.owner.user, one.id), expression)
+    };
     let s = store::attribute::s;
     let moved = set("SET #secret_arn = :arn").value(":arn", s(&other.sealed.secret_arn));
     world.store.write_one(moved).await.unwrap().unwrap();
@@ -182,7 +220,8 @@ async fn kx_4_a_fingerprint_names_the_key_and_nothing_else() {
     let world = World::new();
     let sealer = Sealer::of(&world.host("connections")).unwrap();
     let fingerprint = async |key: &str, secret: &str| {
-        let form = KeyForm { api_key: Secret::new(key.into()), api_secret: Secret::new(secret.into()), passphrase: None };
+        let form =
+            KeyForm { api_key: Secret::new(key.into()), api_secret: Secret::new(secret.into()), passphrase: None };
         sealer.fingerprint(&sealer.candidate(Venue::Paper, form).unwrap()).await.unwrap()
     };
     let one = fingerprint(KEY, SECRET).await;

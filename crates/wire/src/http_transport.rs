@@ -20,7 +20,9 @@ const CONNECT: Duration = Duration::from_millis(1_500);
 
 /// Sends over the network.
 #[derive(Debug, Clone)]
-pub struct HttpTransport { client: reqwest::Client }
+pub struct HttpTransport {
+    client: reqwest::Client,
+}
 
 /// The network cannot be used at all: the TLS library does not start.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +40,8 @@ impl HttpTransport {
             .http1_only()
             .connect_timeout(CONNECT)
             .user_agent(concat!("shearpin/", env!("CARGO_PKG_VERSION")))
-            .build().map_err(|e| CannotStart(e.without_url().to_string()))?;
+            .build()
+            .map_err(|e| CannotStart(e.without_url().to_string()))?;
         Ok(Self { client })
     }
 
@@ -56,7 +59,9 @@ impl HttpTransport {
         for (name, value) in &parts.headers {
             // EXPOSE: the key goes into its header; marked sensitive, so that the client never prints it.
             let value = value.expose(|text| http::HeaderValue::from_str(text));
-            let Ok(mut value) = value else { return Sent::NotSent { why: format!("the header {name} cannot be written") } };
+            let Ok(mut value) = value else {
+                return Sent::NotSent { why: format!("the header {name} cannot be written") };
+            };
             value.set_sensitive(true);
             request = request.header(*name, value);
         }
@@ -68,13 +73,20 @@ impl HttpTransport {
             Err(error) => return Sent::Unknown { why: said(error) },
         };
         let status = response.status().as_u16();
-        let retry_after_s = response.headers().get(http::header::RETRY_AFTER)
-            .and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
+        let retry_after_s = response
+            .headers()
+            .get(http::header::RETRY_AFTER)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.trim().parse().ok());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= limits.body_bytes_max => body.extend_from_slice(&chunk),
-                Ok(Some(_)) => return Sent::Unknown { why: format!("HTTP {status} with an answer of more than {} bytes", limits.body_bytes_max) },
+                Ok(Some(_)) => {
+                    return Sent::Unknown {
+                        why: format!("HTTP {status} with an answer of more than {} bytes", limits.body_bytes_max),
+                    };
+                }
                 Ok(None) => return Sent::Answered(Answer { status, retry_after_s, body }),
                 Err(error) => return Sent::Unknown { why: format!("HTTP {status}, then {}", said(error)) },
             }

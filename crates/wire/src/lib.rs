@@ -57,10 +57,14 @@ pub struct Answer {
 }
 impl Answer {
     /// For the readers in `exchange`.
-    pub fn received(&self) -> Received<'_> { Received { status: self.status, retry_after_s: self.retry_after_s, body: &self.body } }
+    pub fn received(&self) -> Received<'_> {
+        Received { status: self.status, retry_after_s: self.retry_after_s, body: &self.body }
+    }
 }
 impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "Answer({}, {} bytes)", self.status, self.body.len()) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// Carries one request. The real one is [`HttpTransport`]; tests pause, lose and count with their own.
@@ -72,18 +76,30 @@ pub trait Transport: Send + Sync + fmt::Debug {
 
 /// The way to the exchanges for one purpose.
 #[derive(Clone)]
-pub struct Wire { transport: Arc<dyn Transport>, base_urls: BaseUrls, purpose: Purpose }
+pub struct Wire {
+    transport: Arc<dyn Transport>,
+    base_urls: BaseUrls,
+    purpose: Purpose,
+}
 impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "Wire({:?})", self.purpose) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wire({:?})", self.purpose)
+    }
 }
 
 impl Wire {
     /// For the signer: orders, their state, balances, permissions, the exchange's clock. 3 s in all.
-    pub fn for_orders(base_urls: BaseUrls, transport: Arc<dyn Transport>) -> Self { Self { transport, base_urls, purpose: Purpose::Orders } }
+    pub fn for_orders(base_urls: BaseUrls, transport: Arc<dyn Transport>) -> Self {
+        Self { transport, base_urls, purpose: Purpose::Orders }
+    }
     /// For attaching a key: what the key may do, and the exchange's clock.
-    pub fn for_permissions(base_urls: BaseUrls, transport: Arc<dyn Transport>) -> Self { Self { transport, base_urls, purpose: Purpose::Permissions } }
+    pub fn for_permissions(base_urls: BaseUrls, transport: Arc<dyn Transport>) -> Self {
+        Self { transport, base_urls, purpose: Purpose::Permissions }
+    }
     /// For the market: public questions alone.
-    pub fn for_market(base_urls: BaseUrls, transport: Arc<dyn Transport>) -> Self { Self { transport, base_urls, purpose: Purpose::Market } }
+    pub fn for_market(base_urls: BaseUrls, transport: Arc<dyn Transport>) -> Self {
+        Self { transport, base_urls, purpose: Purpose::Market }
+    }
 
     /// Sends once and waits for the complete answer, within the purpose's limits.
     pub async fn send(&self, request: impl Outgoing) -> Sent {

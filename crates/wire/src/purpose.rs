@@ -7,7 +7,11 @@ use exchange::{Endpoint, Venue};
 use crate::Limits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose { Orders, Permissions, Market }
+pub(crate) enum Purpose {
+    Orders,
+    Permissions,
+    Market,
+}
 
 impl Purpose {
     pub(crate) const fn allows(self, venue: Venue, endpoint: Endpoint) -> bool {
@@ -15,13 +19,24 @@ impl Purpose {
             Venue::Paper => match self {
                 Purpose::Orders => matches!(
                     endpoint,
-                    Endpoint::PlaceOrder | Endpoint::CancelOrder | Endpoint::QueryOrder | Endpoint::OpenOrders | Endpoint::MyTrades
-                        | Endpoint::Account | Endpoint::ApiRestrictions | Endpoint::ServerTime | Endpoint::TickerPrice
+                    Endpoint::PlaceOrder
+                        | Endpoint::CancelOrder
+                        | Endpoint::QueryOrder
+                        | Endpoint::OpenOrders
+                        | Endpoint::MyTrades
+                        | Endpoint::Account
+                        | Endpoint::ApiRestrictions
+                        | Endpoint::ServerTime
+                        | Endpoint::TickerPrice
                 ),
                 Purpose::Permissions => matches!(endpoint, Endpoint::ApiRestrictions | Endpoint::ServerTime),
                 Purpose::Market => matches!(
                     endpoint,
-                    Endpoint::ServerTime | Endpoint::Klines | Endpoint::ExchangeInfo | Endpoint::TickerPrice | Endpoint::Depth
+                    Endpoint::ServerTime
+                        | Endpoint::Klines
+                        | Endpoint::ExchangeInfo
+                        | Endpoint::TickerPrice
+                        | Endpoint::Depth
                 ),
             },
         }
@@ -50,7 +65,20 @@ mod tests {
     #[test]
     fn each_purpose_asks_what_it_needs_and_nothing_else() {
         use Endpoint::*;
-        check(Purpose::Orders, &[PlaceOrder, CancelOrder, QueryOrder, OpenOrders, MyTrades, Account, ApiRestrictions, ServerTime, TickerPrice]);
+        check(
+            Purpose::Orders,
+            &[
+                PlaceOrder,
+                CancelOrder,
+                QueryOrder,
+                OpenOrders,
+                MyTrades,
+                Account,
+                ApiRestrictions,
+                ServerTime,
+                TickerPrice,
+            ],
+        );
         check(Purpose::Permissions, &[ApiRestrictions, ServerTime]);
         check(Purpose::Market, &[ServerTime, Klines, ExchangeInfo, TickerPrice, Depth]);
     }

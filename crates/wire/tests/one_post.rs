@@ -17,14 +17,26 @@ struct Order;
 impl Outgoing for Order {
     fn into_parts(self) -> Parts {
         Parts {
-            venue: Venue::Paper, endpoint: Endpoint::PlaceOrder, query: Secret::new("symbol=BTCUSDT&signature=00".into()),
-            headers: vec![("x-mbx-apikey", Secret::new("name".into()))], body: Secret::new(String::new()),
+            venue: Venue::Paper,
+            endpoint: Endpoint::PlaceOrder,
+            query: Secret::new("symbol=BTCUSDT&signature=00".into()),
+            headers: vec![("x-mbx-apikey", Secret::new("name".into()))],
+            body: Secret::new(String::new()),
         }
     }
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Server { Proper, BrokenBody, ResetAfterSend, CloseAfterSend, BadGateway, SlowBody, Silent, Redirect }
+enum Server {
+    Proper,
+    BrokenBody,
+    ResetAfterSend,
+    CloseAfterSend,
+    BadGateway,
+    SlowBody,
+    Silent,
+    Redirect,
+}
 
 /// Serves every connection in the same way and counts the requests it has read.
 async fn serve(listener: TcpListener, how: Server, posts: Arc<AtomicUsize>) {
@@ -37,14 +49,21 @@ async fn serve(listener: TcpListener, how: Server, posts: Arc<AtomicUsize>) {
                     Server::Proper => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
                     Server::BrokenBody => b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"orderId\":",
                     Server::SlowBody => b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
-                    Server::BadGateway => b"HTTP/1.1 502 Bad Gateway\r\nretry-after: 9\r\ncontent-length: 5\r\n\r\nsorry",
-                    Server::Redirect => b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /api/v3/order\r\ncontent-length: 0\r\n\r\n",
+                    Server::BadGateway => {
+                        b"HTTP/1.1 502 Bad Gateway\r\nretry-after: 9\r\ncontent-length: 5\r\n\r\nsorry"
+                    }
+                    Server::Redirect => {
+                        b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /api/v3/order\r\ncontent-length: 0\r\n\r\n"
+                    }
                     Server::ResetAfterSend | Server::CloseAfterSend | Server::Silent => b"",
                 };
                 let _ = stream.write_all(answer).await;
                 match how {
                     Server::BrokenBody | Server::CloseAfterSend => return,
-                    Server::ResetAfterSend => { let _ = stream.set_zero_linger(); return }
+                    Server::ResetAfterSend => {
+                        let _ = stream.set_zero_linger();
+                        return;
+                    }
                     Server::Proper | Server::BadGateway | Server::SlowBody | Server::Silent | Server::Redirect => {}
                 }
             }
@@ -60,7 +79,9 @@ async fn read_request(stream: &mut TcpStream) -> bool {
             Ok(0) | Err(_) => return false,
             Ok(n) => seen.extend_from_slice(&buffer[..n]),
         }
-        if seen.windows(4).any(|w| w == b"\r\n\r\n") { return seen.starts_with(b"POST /api/v3/order?symbol=BTCUSDT&signature=00 "); }
+        if seen.windows(4).any(|w| w == b"\r\n\r\n") {
+            return seen.starts_with(b"POST /api/v3/order?symbol=BTCUSDT&signature=00 ");
+        }
     }
 }
 
@@ -72,7 +93,9 @@ async fn send(how: Server, times: usize) -> (Vec<Sent>, usize) {
     let transport = HttpTransport::new().expect("a client");
     let limits = Limits { total: Duration::from_millis(300), body_bytes_max: 1000 };
     let mut sent = Vec::new();
-    for _ in 0..times { sent.push(transport.send(&base_url, Order.into_parts(), limits).await); }
+    for _ in 0..times {
+        sent.push(transport.send(&base_url, Order.into_parts(), limits).await);
+    }
     server.abort();
     (sent, posts.load(Ordering::SeqCst))
 }

@@ -34,32 +34,45 @@ impl Deps {
     /// From the host: the tables, `QUEUE_DECISIONS_URL` and `MARKET_PAIRS`.
     pub fn of(host: &Host) -> Result<Self, StartRefused> {
         Ok(Self {
-            store: Store::of(host), queue: DecisionQueue::of(host)?, host: host.clone(), pairs: pairs(&host.environment.text("MARKET_PAIRS")?)?,
+            store: Store::of(host),
+            queue: DecisionQueue::of(host)?,
+            host: host.clone(),
+            pairs: pairs(&host.environment.text("MARKET_PAIRS")?)?,
         })
     }
     /// A new name.
-    pub(crate) fn fresh(&self) -> ulid::Ulid { self.host.entropy.ulid(self.host.clock.now()) }
+    pub(crate) fn fresh(&self) -> ulid::Ulid {
+        self.host.entropy.ulid(self.host.clock.now())
+    }
     /// Tells the trader of a wake that is due. What is not sent is sent by the sweep.
     pub(crate) async fn tell(&self, hint: &store::entity::wake::Hint) {
-        if let Err(error) = self.queue.send(hint).await { tracing::warn!(bot = %hint.bot, %error, "a hint waits for the sweep"); }
+        if let Err(error) = self.queue.send(hint).await {
+            tracing::warn!(bot = %hint.bot, %error, "a hint waits for the sweep");
+        }
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }
 
 /// The same text as the tick reads: `paper:BTC-USDT,ETH-USDT`.
 fn pairs(text: &str) -> Result<Vec<(String, Pair)>, StartRefused> {
     let mut exchange = "paper".to_owned();
-    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(|entry| {
-        let pair = match entry.split_once(':') {
-            Some((name, pair)) => {
-                exchange = name.to_owned();
-                pair
-            }
-            None => entry,
-        };
-        let pair = pair.parse().map_err(|_| StartRefused::Pairs { entry: entry.to_owned() })?;
-        Ok((exchange.clone(), pair))
-    }).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            let pair = match entry.split_once(':') {
+                Some((name, pair)) => {
+                    exchange = name.to_owned();
+                    pair
+                }
+                None => entry,
+            };
+            let pair = pair.parse().map_err(|_| StartRefused::Pairs { entry: entry.to_owned() })?;
+            Ok((exchange.clone(), pair))
+        })
+        .collect()
 }

@@ -15,24 +15,44 @@ use crate::{Deps, door, view};
 pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let user = &request.session()?.user;
     let (form, settings) = door::settings(&request)?;
-    let named = settings.connection.as_deref()
-        .ok_or_else(|| door::refuse(vec![door::one("/connection", "required", "Name the connection that the bot trades with.")]))?;
+    let named = settings.connection.as_deref().ok_or_else(|| {
+        door::refuse(vec![door::one("/connection", "required", "Name the connection that the bot trades with.")])
+    })?;
     let id: ConnectionId = named.parse().map_err(|_| unknown_connection())?;
     let connection = deps.store.find_connection(user.id, id).await?.ok_or_else(unknown_connection)?;
     door::known_pair(&deps, &connection.exchange, &settings.pair)?;
     // GU-1: said now, and checked again at the start and at every order.
-    if !connection.allowed_pairs.contains(&settings.pair) { return Err(Problem::pair_not_allowed()); }
+    if !connection.allowed_pairs.contains(&settings.pair) {
+        return Err(Problem::pair_not_allowed());
+    }
     let rules = deps.store.find_rules(&connection.exchange, &settings.pair).await?;
     let state = deps.store.find_market(&connection.exchange, &settings.pair).await?;
-    if let Some((rules, state)) = rules.zip(state) { door::startable(&door::plan(&settings.strategy, &rules, &state)?)?; }
+    if let Some((rules, state)) = rules.zip(state) {
+        door::startable(&door::plan(&settings.strategy, &rules, &state)?)?;
+    }
     let bot = Bot {
-        id: BotId::new(deps.fresh()), user: user.id, connection: id, exchange: connection.exchange.clone(), pair: settings.pair,
-        name: settings.name, strategy: settings.strategy,
+        id: BotId::new(deps.fresh()),
+        user: user.id,
+        connection: id,
+        exchange: connection.exchange.clone(),
+        pair: settings.pair,
+        name: settings.name,
+        strategy: settings.strategy,
         form: serde_json::to_string(&form).map_err(|e| Problem::unavailable().logged(e))?,
-        state: BotState::Stopped, run: 0, epoch: user.trade_epoch, version: 1, open_deal: None, deals_done: 0,
-        cooldown_until: MarketTime::START, stopped_because: Some("It was not started yet.".to_owned()), waiting_because: None,
-        checked_at: deps.host.clock.now(), created_at: deps.host.clock.now(),
+        state: BotState::Stopped,
+        run: 0,
+        epoch: user.trade_epoch,
+        version: 1,
+        open_deal: None,
+        deals_done: 0,
+        cooldown_until: MarketTime::START,
+        stopped_because: Some("It was not started yet.".to_owned()),
+        waiting_because: None,
+        checked_at: deps.host.clock.now(),
+        created_at: deps.host.clock.now(),
     };
-    if !deps.store.create_bot(&bot).await? { return Err(Problem::try_again()); }
+    if !deps.store.create_bot(&bot).await? {
+        return Err(Problem::try_again());
+    }
     Ok(Answer::created(&view::bot(&bot, Some(&connection), user.trade_epoch)))
 }

@@ -10,10 +10,16 @@ use crate::{Deps, door};
 /// Answers 204.
 pub async fn delete_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let bot = door::own_bot(&deps, &request).await?;
-    if bot.state != BotState::Stopped { return Err(Problem::bot_is_running()); }
-    if bot.open_deal.is_some() {
-        return Err(Problem::bot_is_running().because("The bot still has an open deal. Stop it with deals: close or cancel, and wait until the deal has ended."));
+    if bot.state != BotState::Stopped {
+        return Err(Problem::bot_is_running());
     }
-    if !deps.store.delete_bot(&bot).await? { return Err(Problem::stale_version()); }
+    if bot.open_deal.is_some() {
+        return Err(Problem::bot_is_running().because(
+            "The bot still has an open deal. Stop it with deals: close or cancel, and wait until the deal has ended.",
+        ));
+    }
+    if !deps.store.delete_bot(&bot).await? {
+        return Err(Problem::stale_version());
+    }
     Ok(Answer::nothing())
 }

@@ -16,16 +16,26 @@ pub fn settings(request: &Request) -> Result<(BotForm, BotSettings), Problem> {
     let form: BotForm = request.json()?;
     let settings = form.parse().map_err(|faults| refuse(faults.iter().map(fault).collect()))?;
     if settings.start == StartWhen::Manual {
-        return Err(refuse(vec![one("/start/when", "not_supported_yet", "Deals cannot be started by hand yet; use \"immediately\".")]));
+        return Err(refuse(vec![one(
+            "/start/when",
+            "not_supported_yet",
+            "Deals cannot be started by hand yet; use \"immediately\".",
+        )]));
     }
     Ok((form, settings))
 }
 
 /// Refuses with faults.
-pub fn refuse(faults: Vec<Fault>) -> Problem { Problem::invalid_fields().with_faults(faults) }
+pub fn refuse(faults: Vec<Fault>) -> Problem {
+    Problem::invalid_fields().with_faults(faults)
+}
 /// One fault.
-pub fn one(pointer: &str, code: &str, detail: &str) -> Fault { Fault { pointer: pointer.into(), code: code.into(), detail: detail.into() } }
-fn fault(fault: &ConfigFault) -> Fault { one(&fault.pointer, fault.code, &fault.detail) }
+pub fn one(pointer: &str, code: &str, detail: &str) -> Fault {
+    Fault { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+}
+fn fault(fault: &ConfigFault) -> Fault {
+    one(&fault.pointer, fault.code, &fault.detail)
+}
 
 /// The caller's bot; anybody else's does not exist (SS-8).
 pub async fn own_bot(deps: &Deps, request: &Request) -> Result<Bot, Problem> {
@@ -36,50 +46,77 @@ pub async fn own_bot(deps: &Deps, request: &Request) -> Result<Bot, Problem> {
 
 /// Refuses a pair whose market is not kept.
 pub fn known_pair(deps: &Deps, exchange: &str, pair: &Pair) -> Result<(), Problem> {
-    if deps.pairs.iter().any(|(e, p)| e == exchange && p == pair) { return Ok(()); }
-    let known = deps.pairs.iter().filter(|(e, _)| e == exchange).map(|(_, p)| p.to_string()).collect::<Vec<_>>().join(", ");
+    if deps.pairs.iter().any(|(e, p)| e == exchange && p == pair) {
+        return Ok(());
+    }
+    let known =
+        deps.pairs.iter().filter(|(e, _)| e == exchange).map(|(_, p)| p.to_string()).collect::<Vec<_>>().join(", ");
     Err(refuse(vec![one("/pair", "unknown_pair", &format!("This installation trades {known} on {exchange}."))]))
 }
 
 /// Rules and last price; 409 while there are none.
 pub async fn market(deps: &Deps, exchange: &str, pair: &Pair) -> Result<(MarketRules, MarketState), Problem> {
-    let (rules, state) = tokio::try_join!(deps.store.find_rules(exchange, pair), deps.store.find_market(exchange, pair))?;
+    let (rules, state) =
+        tokio::try_join!(deps.store.find_rules(exchange, pair), deps.store.find_market(exchange, pair))?;
     rules.zip(state).ok_or_else(Problem::market_unknown)
 }
 
 /// What a deal would be at the last price.
 pub fn plan(strategy: &Strategy, rules: &MarketRules, state: &MarketState) -> Result<Preview, Problem> {
     preview(strategy, rules.rules, rules.fees, state.last).map_err(|refused| match refused {
-        PreviewRefused::PriceTooSmall => refuse(vec![one("/base_order/amount", "below_minimum", &format!("Change this amount: {refused}."))]),
+        PreviewRefused::PriceTooSmall => {
+            refuse(vec![one("/base_order/amount", "below_minimum", &format!("Change this amount: {refused}."))])
+        }
     })
 }
 
 /// Refuses a plan with orders under the exchange's minimum, with the smallest size that would do; never raises one.
 pub fn startable(preview: &Preview) -> Result<(), Problem> {
-    if preview.can_start() { return Ok(()); }
+    if preview.can_start() {
+        return Ok(());
+    }
     let minimum = |code: &str| matches!(code, "below_minimum" | "take_profit_below_minimum");
-    Err(refuse(preview.warnings.iter().filter(|warning| minimum(warning.code)).map(|warning| {
-        let pointer = if warning.detail.contains("averaging.amount") { "/averaging/amount" } else { "/base_order/amount" };
-        one(pointer, warning.code, &warning.detail)
-    }).collect()))
+    Err(refuse(
+        preview
+            .warnings
+            .iter()
+            .filter(|warning| minimum(warning.code))
+            .map(|warning| {
+                let pointer = if warning.detail.contains("averaging.amount") {
+                    "/averaging/amount"
+                } else {
+                    "/base_order/amount"
+                };
+                one(pointer, warning.code, &warning.detail)
+            })
+            .collect(),
+    ))
 }
 
 /// `limit` of a list: 50 unless said, 1 to 100.
 pub fn limit(request: &Request) -> Result<usize, Problem> {
     match request.query("limit") {
         None => Ok(50),
-        Some(text) => text.parse().ok().filter(|limit| (1..=100).contains(limit))
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=100).contains(limit))
             .ok_or_else(|| refuse(vec![one("", "out_of_range", "limit is a whole number from 1 to 100.")])),
     }
 }
 
 /// One page of a list that is sorted as it is shown: the items after the cursor, and the cursor of the next page.
-pub fn page<T>(items: Vec<T>, name: impl Fn(&T) -> String, request: &Request) -> Result<(Vec<T>, Option<String>), Problem> {
+pub fn page<T>(
+    items: Vec<T>,
+    name: impl Fn(&T) -> String,
+    request: &Request,
+) -> Result<(Vec<T>, Option<String>), Problem> {
     let limit = limit(request)?;
     let from = match request.query("cursor") {
         None => 0,
-        Some(cursor) => items.iter().position(|item| name(item) == cursor).map(|index| index + 1)
-            .ok_or_else(|| refuse(vec![one("", "unknown_value", "cursor is the next_cursor of an answer of this list.")]))?,
+        Some(cursor) => items.iter().position(|item| name(item) == cursor).map(|index| index + 1).ok_or_else(|| {
+            refuse(vec![one("", "unknown_value", "cursor is the next_cursor of an answer of this list.")])
+        })?,
     };
     let more = items.len() > from.saturating_add(limit);
     let page: Vec<T> = items.into_iter().skip(from).take(limit).collect();

@@ -8,4 +8,6 @@ use serde_json::json;
 use crate::Deps;
 
 /// Answers 200.
-pub async fn health(_: Arc<Deps>, _: Request) -> Result<Answer, Problem> { Ok(Answer::ok(&json!({ "status": "ok" }))) }
+pub async fn health(_: Arc<Deps>, _: Request) -> Result<Answer, Problem> {
+    Ok(Answer::ok(&json!({ "status": "ok" })))
+}

@@ -11,8 +11,9 @@ use crate::{Deps, door, view};
 pub async fn list_activity(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let user = request.session()?.user_id();
     let limit = door::limit(&request)?;
-    let before = request.query("cursor").map(ulid::Ulid::from_string).transpose()
-        .map_err(|_| door::refuse(vec![door::one("", "unknown_value", "cursor is the next_cursor of an answer of this list.")]))?;
+    let before = request.query("cursor").map(ulid::Ulid::from_string).transpose().map_err(|_| {
+        door::refuse(vec![door::one("", "unknown_value", "cursor is the next_cursor of an answer of this list.")])
+    })?;
     let rows = deps.store.recent_activity(user, before, limit).await?;
     let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id.to_string())).flatten();
     // Within a row the lines are in the order of the decision; newest first turns them around.

@@ -14,6 +14,7 @@ pub async fn list_bots(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     bots.sort_by_key(|bot| bot.id);
     let (page, next) = door::page(bots, |bot| bot.id.to_string(), &request)?;
     let connections = view::connections(&deps, user.id, &page).await?;
-    let items: Vec<_> = page.iter().map(|bot| view::bot(bot, connections.get(&bot.connection.to_string()), user.trade_epoch)).collect();
+    let items: Vec<_> =
+        page.iter().map(|bot| view::bot(bot, connections.get(&bot.connection.to_string()), user.trade_epoch)).collect();
     Ok(Answer::ok(&json!({ "items": items, "next_cursor": next })))
 }

@@ -14,7 +14,9 @@ pub async fn preview_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Pr
     let exchange = match settings.connection.as_deref().map(str::parse::<ConnectionId>) {
         // Looking before there is a key: at the exchange that every account has.
         None => "paper".to_owned(),
-        Some(Ok(id)) => deps.store.find_connection(user, id).await?.map(|c| c.exchange).ok_or_else(unknown_connection)?,
+        Some(Ok(id)) => {
+            deps.store.find_connection(user, id).await?.map(|c| c.exchange).ok_or_else(unknown_connection)?
+        }
         Some(Err(_)) => return Err(unknown_connection()),
     };
     door::known_pair(&deps, &exchange, &settings.pair)?;

@@ -14,7 +14,8 @@ pub async fn show_deal(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     let id: DealId = request.id("id")?;
     // The index only says which bot's it may be; what is shown is read by its key.
     let bot = deps.store.bot_of_deal(user, id).await?.ok_or_else(Problem::not_found)?;
-    let stored = deps.store.find_deal(bot, id).await?.filter(|deal| deal.user == user).ok_or_else(Problem::not_found)?;
+    let stored =
+        deps.store.find_deal(bot, id).await?.filter(|deal| deal.user == user).ok_or_else(Problem::not_found)?;
     let (orders, mut activity) = tokio::try_join!(deps.store.orders_of(bot), deps.store.activity_of(bot))?;
     // Decisions of the same moment are in the order of their versions.
     activity.sort_by_key(|row| (row.at_wall, row.version));

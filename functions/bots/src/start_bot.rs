@@ -21,14 +21,20 @@ pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     request.no_fields()?;
     let trade_epoch = request.session()?.user.trade_epoch;
     let bot = door::own_bot(&deps, &request).await?;
-    if bot.state == BotState::Running && bot.epoch == trade_epoch { return Err(Problem::bot_is_running()); }
+    if bot.state == BotState::Running && bot.epoch == trade_epoch {
+        return Err(Problem::bot_is_running());
+    }
     let connection = live_connection(&deps, &bot, trade_epoch).await?;
     // GU-1.
-    if !connection.allowed_pairs.contains(&bot.pair) { return Err(Problem::pair_not_allowed()); }
+    if !connection.allowed_pairs.contains(&bot.pair) {
+        return Err(Problem::pair_not_allowed());
+    }
     let (rules, state) = door::market(&deps, &bot.exchange, &bot.pair).await?;
     let preview = door::plan(&bot.strategy, &rules, &state)?;
     door::startable(&preview)?;
-    if bot.open_deal.is_none() && let Some((equity, _)) = connection.equity {
+    if bot.open_deal.is_none()
+        && let Some((equity, _)) = connection.equity
+    {
         let reserved = deps.store.find_funds(bot.user, bot.connection).await?.total();
         if reserved + preview.funds.quote > equity {
             return Err(Problem::funds_short().because(format!(
@@ -40,22 +46,45 @@ pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
 
     let (id, now) = (deps.fresh(), deps.host.clock.now());
     let mut next = Bot {
-        state: BotState::Running, run: bot.run + 1, epoch: trade_epoch, stopped_because: None, waiting_because: None,
-        cooldown_until: MarketTime::START, checked_at: now, ..bot.clone()
+        state: BotState::Running,
+        run: bot.run + 1,
+        epoch: trade_epoch,
+        stopped_because: None,
+        waiting_because: None,
+        cooldown_until: MarketTime::START,
+        checked_at: now,
+        ..bot.clone()
     };
     // A bot that has done its deals counts anew.
-    if next.is_done() { next.deals_done = 0; }
+    if next.is_done() {
+        next.deals_done = 0;
+    }
     let owner = Owner {
-        bot: next.id, deal: next.open_deal, user: next.user, connection: next.connection, exchange: next.exchange.clone(),
-        pair: next.pair.clone(), epoch: next.epoch, run: next.run,
+        bot: next.id,
+        deal: next.open_deal,
+        user: next.user,
+        connection: next.connection,
+        exchange: next.exchange.clone(),
+        pair: next.pair.clone(),
+        epoch: next.epoch,
+        run: next.run,
     };
     let wake = Wake::due(owner, id.to_string(), MarketTime::START, now);
     let activity = told(&next, id, now, "bot_started", "The owner starts the bot.");
-    let changing = Changing { bot: next, bot_read: bot.version, deal: None, wakes: vec![wake.clone()], gone: vec![], activity: Some(activity) };
+    let changing = Changing {
+        bot: next,
+        bot_read: bot.version,
+        deal: None,
+        wakes: vec![wake.clone()],
+        gone: vec![],
+        activity: Some(activity),
+    };
     let started = deps.store.change_bot(&id.to_string(), changing).await.map_err(refused)?;
     // KX-2: what the key may do and what is there is asked at every start. Not written: the daily question comes.
     for subject in [ConnectionSubject::Balances, ConnectionSubject::Permissions] {
-        if let Err(error) = deps.store.query_connection(&started, subject, now).await { tracing::warn!(%error, "a question was not asked at a start"); }
+        if let Err(error) = deps.store.query_connection(&started, subject, now).await {
+            tracing::warn!(%error, "a question was not asked at a start");
+        }
     }
     deps.tell(&wake.hint(MarketTime::START)).await;
     Ok(Answer::ok(&view::bot(&started, Some(&connection), trade_epoch)))
@@ -65,7 +94,8 @@ pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
 async fn live_connection(deps: &Deps, bot: &Bot, trade_epoch: Epoch) -> Result<Connection, Problem> {
     let connection = deps.store.find_connection(bot.user, bot.connection).await?;
     if let Some(why) = view::paused(&Bot { epoch: trade_epoch, ..bot.clone() }, connection.as_ref(), trade_epoch) {
-        return Err(Problem::connection_not_live().because(format!("The bot cannot start: {why}. Attach a key and make a bot with it.")));
+        return Err(Problem::connection_not_live()
+            .because(format!("The bot cannot start: {why}. Attach a key and make a bot with it.")));
     }
     let connection = connection.filter(|c| c.status == Status::Live).ok_or_else(Problem::connection_not_live)?;
     if !connection.verdict_accepted {
@@ -77,12 +107,23 @@ async fn live_connection(deps: &Deps, bot: &Bot, trade_epoch: Epoch) -> Result<C
 /// One line of activity for what the owner did.
 pub fn told(bot: &Bot, id: ulid::Ulid, now: account::WallTime, code: &str, text: &str) -> Activity {
     Activity {
-        id, bot: bot.id, user: bot.user, pair: bot.pair.clone(), deal: bot.open_deal, at_market: None, at_wall: now,
-        entries: vec![TimelineEntry { at: MarketTime::START, code: code.to_owned(), text: text.to_owned() }], saw: None, version: 0,
+        id,
+        bot: bot.id,
+        user: bot.user,
+        pair: bot.pair.clone(),
+        deal: bot.open_deal,
+        at_market: None,
+        at_wall: now,
+        entries: vec![TimelineEntry { at: MarketTime::START, code: code.to_owned(), text: text.to_owned() }],
+        saw: None,
+        version: 0,
     }
 }
 
 /// Somebody was faster: the caller looks again.
 pub fn refused(refused: CommitRefused) -> Problem {
-    match refused { CommitRefused::Outdated => Problem::stale_version(), CommitRefused::Store(error) => error.into() }
+    match refused {
+        CommitRefused::Outdated => Problem::stale_version(),
+        CommitRefused::Store(error) => error.into(),
+    }
 }

@@ -29,7 +29,9 @@ enum Deals {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct StopForm { deals: Deals }
+struct StopForm {
+    deals: Deals,
+}
 
 /// Answers the bot as it is now.
 pub async fn stop_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -43,14 +45,25 @@ pub async fn stop_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Probl
     let (id, now) = (deps.fresh(), deps.host.clock.now());
     let mut next = bot.clone();
     let mut changing = match &open {
-        None if bot.state == BotState::Stopped => return Ok(Answer::ok(&view::bot_with_connection(&deps, &bot, trade_epoch).await?)),
+        None if bot.state == BotState::Stopped => {
+            return Ok(Answer::ok(&view::bot_with_connection(&deps, &bot, trade_epoch).await?));
+        }
         None => {
             next.state = BotState::Stopped;
             next.stopped_because = Some("Stopped by its owner.".to_owned());
-            Changing { bot: next, bot_read: bot.version, deal: None, wakes: vec![], gone: vec![wake::key(bot.id, None, WakeKind::Time)], activity: None }
+            Changing {
+                bot: next,
+                bot_read: bot.version,
+                deal: None,
+                wakes: vec![],
+                gone: vec![wake::key(bot.id, None, WakeKind::Time)],
+                activity: None,
+            }
         }
         Some(deal) => {
-            if bot.state == BotState::Running { next.state = BotState::Finishing; }
+            if bot.state == BotState::Running {
+                next.state = BotState::Finishing;
+            }
             let wish = wish(deal, form.deals);
             let changed = (wish != deal.deal.wish).then(|| {
                 let mut changed = deal.clone();
@@ -59,7 +72,14 @@ pub async fn stop_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Probl
             });
             // The deal is due either way: a changed wish is carried out, and an unchanged one costs one look.
             let wake = Wake::due(owner(&bot, deal), id.to_string(), MarketTime::START, now);
-            Changing { bot: next, bot_read: bot.version, deal: changed, wakes: vec![wake], gone: vec![], activity: None }
+            Changing {
+                bot: next,
+                bot_read: bot.version,
+                deal: changed,
+                wakes: vec![wake],
+                gone: vec![],
+                activity: None,
+            }
         }
     };
     let text = match form.deals {
@@ -70,18 +90,30 @@ pub async fn stop_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Probl
     changing.activity = Some(told(&bot, id, now, "bot_stopped", text));
     let hints: Vec<_> = changing.wakes.iter().map(|wake| wake.hint(MarketTime::START)).collect();
     let stopped = deps.store.change_bot(&id.to_string(), changing).await.map_err(refused)?;
-    for hint in &hints { deps.tell(hint).await; }
+    for hint in &hints {
+        deps.tell(hint).await;
+    }
     Ok(Answer::ok(&view::bot_with_connection(&deps, &stopped, trade_epoch).await?))
 }
 
 /// A deal that is being left is not called back: `finish` asks nothing new.
 const fn wish(deal: &StoredDeal, deals: Deals) -> OwnerWish {
-    match deals { Deals::Finish => deal.deal.wish, Deals::Cancel => OwnerWish::Cancel, Deals::Close => OwnerWish::Close }
+    match deals {
+        Deals::Finish => deal.deal.wish,
+        Deals::Cancel => OwnerWish::Cancel,
+        Deals::Close => OwnerWish::Close,
+    }
 }
 
 fn owner(bot: &Bot, deal: &StoredDeal) -> Owner {
     Owner {
-        bot: bot.id, deal: Some(deal.deal.id), user: bot.user, connection: bot.connection, exchange: bot.exchange.clone(),
-        pair: bot.pair.clone(), epoch: bot.epoch, run: bot.run,
+        bot: bot.id,
+        deal: Some(deal.deal.id),
+        user: bot.user,
+        connection: bot.connection,
+        exchange: bot.exchange.clone(),
+        pair: bot.pair.clone(),
+        epoch: bot.epoch,
+        run: bot.run,
     }
 }

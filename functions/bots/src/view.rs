@@ -21,7 +21,9 @@ use strategy::order::{KnownOrder, OrderState};
 use crate::Deps;
 
 /// A market time as RFC 3339 text; on a real exchange it is the wall's.
-pub fn market_time(at: MarketTime) -> String { WallTime::from_ms(at.ms()).to_string() }
+pub fn market_time(at: MarketTime) -> String {
+    WallTime::from_ms(at.ms()).to_string()
+}
 
 /// Why a bot that is not stopped does nothing: its key is gone. Derived at every look, never written.
 pub fn paused(bot: &Bot, connection: Option<&Connection>, trade_epoch: Epoch) -> Option<&'static str> {
@@ -33,7 +35,9 @@ pub fn paused(bot: &Bot, connection: Option<&Connection>, trade_epoch: Epoch) ->
             _ => "key removed",
         }),
         // The fence was raised, and the key with it (P1).
-        Some((Status::Live, epoch)) if bot.epoch != trade_epoch || epoch != trade_epoch => Some("key deleted by password reset"),
+        Some((Status::Live, epoch)) if bot.epoch != trade_epoch || epoch != trade_epoch => {
+            Some("key deleted by password reset")
+        }
         Some((Status::Live, _)) => None,
     }
 }
@@ -72,20 +76,33 @@ pub async fn connections(deps: &Deps, user: UserId, bots: &[Bot]) -> Result<BTre
     let mut found = BTreeMap::new();
     let ids: std::collections::HashSet<ConnectionId> = bots.iter().map(|bot| bot.connection).collect();
     for id in ids {
-        if let Some(connection) = deps.store.find_connection(user, id).await? { found.insert(id.to_string(), connection); }
+        if let Some(connection) = deps.store.find_connection(user, id).await? {
+            found.insert(id.to_string(), connection);
+        }
     }
     Ok(found)
 }
 
 /// What is recorded of a deal's working orders, as far as the exchange has spoken.
 fn known(deal: &StoredDeal, orders: &[StoredOrder]) -> Vec<KnownOrder> {
-    orders.iter().filter(|found| found.deal == deal.deal.id).filter_map(|found| {
-        let working = deal.deal.working.iter().find(|working| working.key == found.order.key)?;
-        Some(KnownOrder {
-            key: working.key, client_order_id: found.order.client_order_id.clone(), side: working.side, kind: working.kind,
-            quantity: working.quantity, state: OrderState::Open, filled: found.filled, cancel_pending: false, refusal: None,
+    orders
+        .iter()
+        .filter(|found| found.deal == deal.deal.id)
+        .filter_map(|found| {
+            let working = deal.deal.working.iter().find(|working| working.key == found.order.key)?;
+            Some(KnownOrder {
+                key: working.key,
+                client_order_id: found.order.client_order_id.clone(),
+                side: working.side,
+                kind: working.kind,
+                quantity: working.quantity,
+                state: OrderState::Open,
+                filled: found.filled,
+                cancel_pending: false,
+                refusal: None,
+            })
         })
-    }).collect()
+        .collect()
 }
 
 /// A deal in a list; `orders` are those of its bot.
@@ -109,10 +126,20 @@ pub fn deal(stored: &StoredDeal, orders: &[StoredOrder]) -> Value {
 
 #[derive(Serialize)]
 struct OrderView<'a> {
-    id: &'a str, role: strategy::order::Role, level: u16, side: strategy::order::Side, r#type: &'static str,
-    price: Option<strategy::money::Price>, quantity: strategy::money::Quantity, status: &'static str,
-    executed: strategy::money::Quantity, average: Option<strategy::money::Price>, fee_base: strategy::money::Quantity,
-    fee_quote: strategy::money::Amount, filled_at: Option<String>, reason: &'a str,
+    id: &'a str,
+    role: strategy::order::Role,
+    level: u16,
+    side: strategy::order::Side,
+    r#type: &'static str,
+    price: Option<strategy::money::Price>,
+    quantity: strategy::money::Quantity,
+    status: &'static str,
+    executed: strategy::money::Quantity,
+    average: Option<strategy::money::Price>,
+    fee_base: strategy::money::Quantity,
+    fee_quote: strategy::money::Amount,
+    filled_at: Option<String>,
+    reason: &'a str,
 }
 
 /// One order as the exchange told it.
@@ -120,16 +147,31 @@ pub fn order(found: &StoredOrder) -> Value {
     let (order, filled) = (&found.order, &found.filled);
     let price = order.kind.resting_price();
     serde_json::to_value(OrderView {
-        id: order.client_order_id.as_str(), role: order.key.slot.role, level: order.key.slot.level, side: order.side,
-        r#type: if price.is_some() { "limit" } else { "market" }, price, quantity: order.quantity, status: status(found.status),
-        executed: filled.quantity, average: filled.value.per(filled.quantity), fee_base: filled.fee_base, fee_quote: filled.fee_quote,
-        filled_at: filled.last_at.map(market_time), reason: &order.reason,
-    }).unwrap_or(Value::Null)
+        id: order.client_order_id.as_str(),
+        role: order.key.slot.role,
+        level: order.key.slot.level,
+        side: order.side,
+        r#type: if price.is_some() { "limit" } else { "market" },
+        price,
+        quantity: order.quantity,
+        status: status(found.status),
+        executed: filled.quantity,
+        average: filled.value.per(filled.quantity),
+        fee_base: filled.fee_base,
+        fee_quote: filled.fee_quote,
+        filled_at: filled.last_at.map(market_time),
+        reason: &order.reason,
+    })
+    .unwrap_or(Value::Null)
 }
 const fn status(status: VenueStatus) -> &'static str {
     match status {
-        VenueStatus::New => "open", VenueStatus::PartiallyFilled => "partially_filled", VenueStatus::Filled => "filled",
-        VenueStatus::Cancelled => "cancelled", VenueStatus::Expired => "expired", VenueStatus::Rejected => "rejected",
+        VenueStatus::New => "open",
+        VenueStatus::PartiallyFilled => "partially_filled",
+        VenueStatus::Filled => "filled",
+        VenueStatus::Cancelled => "cancelled",
+        VenueStatus::Expired => "expired",
+        VenueStatus::Rejected => "rejected",
     }
 }
 

@@ -15,24 +15,39 @@ use store::{Table, Write};
 use tower::ServiceExt;
 use world::World;
 
-struct Owner { user: UserId, connection: ConnectionId, token: String }
+struct Owner {
+    user: UserId,
+    connection: ConnectionId,
+    token: String,
+}
 
 /// An account with a session and a LIVE paper key.
 async fn owner(world: &World, equity: Option<&str>) -> Owner {
     let (user, connection) = world.connection(equity).await;
     let token = new_token(Purpose::Session, world.entropy.bytes());
     let stored = User { email_verified: true, ..User::new(user) };
-    let session = Session::starting(account::id::SessionId::new(world.ulid()), user, stored.session_gen, true, world.now());
+    let session =
+        Session::starting(account::id::SessionId::new(world.ulid()), user, stored.session_gen, true, world.now());
     let mut writes = vec![Write::put(Table::Identity, user::key(user), stored.to_row())];
     writes.extend(session.writes(&token.hash));
     world.store.transact(&world.ulid().to_string(), &writes).await.unwrap();
     Owner { user, connection, token: token.text.expose(String::clone) }
 }
 
-async fn call(world: &World, token: Option<&str>, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+async fn call(
+    world: &World,
+    token: Option<&str>,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let mut request = http::Request::builder().method(method).uri(path);
-    if let Some(token) = token { request = request.header("authorization", format!("Bearer {token}")); }
-    if body.is_some() { request = request.header("content-type", "application/json"); }
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
     let body = body.map_or_else(axum::body::Body::empty, |b| axum::body::Body::from(b.to_string()));
     let router = function_bots::router(&world.host_of("bots")).unwrap();
     let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
@@ -74,7 +89,8 @@ async fn from_a_preview_to_a_closed_deal() {
     let (status, again) = call(&world, token, "POST", &format!("{path}/start"), None).await;
     assert_eq!((status, &again["code"]), (StatusCode::CONFLICT, &json!("bot_is_running")));
     // KX-2: the start has asked about the key.
-    let asked = world.store.read_partition(Table::Trading, &format!("USER#{}", owner.user), "INTENT#QUERY#").await.unwrap();
+    let asked =
+        world.store.read_partition(Table::Trading, &format!("USER#{}", owner.user), "INTENT#QUERY#").await.unwrap();
     assert_eq!(asked.len(), 2);
 
     world.drain().await;
@@ -95,10 +111,16 @@ async fn from_a_preview_to_a_closed_deal() {
     assert_eq!((&shown["status"], &shown["outcome"]), (&json!("closed"), &json!("closed_by_owner")), "{shown}");
     assert!(shown["net_profit"].as_str().unwrap().starts_with('-'), "both fees are paid: {}", shown["net_profit"]);
     let (_, shown) = call(&world, token, "GET", &path, None).await;
-    assert_eq!((&shown["status"], &shown["deals_done"], &shown["open_deal"]), (&json!("stopped"), &json!(1), &Value::Null));
+    assert_eq!(
+        (&shown["status"], &shown["deals_done"], &shown["open_deal"]),
+        (&json!("stopped"), &json!(1), &Value::Null)
+    );
     let (_, activity) = call(&world, token, "GET", "/v1/activity?limit=100", None).await;
-    let codes: Vec<_> = activity["items"].as_array().unwrap().iter().map(|line| line["code"].as_str().unwrap()).collect();
-    for code in ["bot_started", "deal_started", "order_placed", "bot_stopped"] { assert!(codes.contains(&code), "{code}: {codes:?}"); }
+    let codes: Vec<_> =
+        activity["items"].as_array().unwrap().iter().map(|line| line["code"].as_str().unwrap()).collect();
+    for code in ["bot_started", "deal_started", "order_placed", "bot_stopped"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
     let (status, _) = call(&world, token, "DELETE", &path, None).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert_eq!(call(&world, token, "GET", &path, None).await.0, StatusCode::NOT_FOUND);
@@ -115,8 +137,12 @@ async fn what_belongs_to_somebody_else_does_not_exist() {
     let (_, deals) = call(&world, Some(&owner.token), "GET", &format!("/v1/bots/{bot}/deals"), None).await;
     let deal = deals["items"][0]["id"].as_str().unwrap().to_owned();
     for (method, path) in [
-        ("GET", format!("/v1/bots/{bot}")), ("DELETE", format!("/v1/bots/{bot}")), ("POST", format!("/v1/bots/{bot}/start")),
-        ("POST", format!("/v1/bots/{bot}/stop")), ("GET", format!("/v1/bots/{bot}/deals")), ("GET", format!("/v1/deals/{deal}")),
+        ("GET", format!("/v1/bots/{bot}")),
+        ("DELETE", format!("/v1/bots/{bot}")),
+        ("POST", format!("/v1/bots/{bot}/start")),
+        ("POST", format!("/v1/bots/{bot}/stop")),
+        ("GET", format!("/v1/bots/{bot}/deals")),
+        ("GET", format!("/v1/deals/{deal}")),
         ("GET", "/v1/bots/bot_nonsense".to_owned()),
     ] {
         let (status, body) = call(&world, Some(&stranger.token), method, &path, None).await;
@@ -181,17 +207,23 @@ async fn what_cannot_be_is_refused_with_its_pointer() {
         let mut form = form(&owner);
         match form.pointer_mut(pointer) {
             Some(field) => *field = value.clone(),
-            None => { form[pointer.trim_start_matches('/')] = value.clone(); }
+            None => {
+                form[pointer.trim_start_matches('/')] = value.clone();
+            }
         }
         let (status, body) = call(&world, token, "POST", "/v1/bots", Some(form)).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{pointer} {value}: {body}");
-        let found = body["errors"].as_array().unwrap().iter()
+        let found = body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
             .any(|e| (e["pointer"] == wrong || wrong.is_empty()) && (code.is_empty() || e["code"] == code));
         assert!(found, "{pointer} {value}: {body}");
     }
     // GU-1.
     let key = store::entity::connection::key(owner.user, owner.connection);
-    let forbid = Write::update(Table::Vault, key, "SET #allowed_pairs = :none").value(":none", store::attribute::s("[]"));
+    let forbid =
+        Write::update(Table::Vault, key, "SET #allowed_pairs = :none").value(":none", store::attribute::s("[]"));
     world.store.write_one(forbid).await.unwrap().unwrap();
     for path in ["/v1/bots".to_owned(), format!("/v1/bots/{early}/start")] {
         // A start takes no fields.
@@ -206,7 +238,9 @@ async fn lists_come_in_pages() {
     let world = World::new().await;
     let owner = owner(&world, None).await;
     let token = Some(owner.token.as_str());
-    for _ in 0..3 { create(&world, &owner).await; }
+    for _ in 0..3 {
+        create(&world, &owner).await;
+    }
     let (_, first) = call(&world, token, "GET", "/v1/bots?limit=2", None).await;
     assert_eq!(first["items"].as_array().unwrap().len(), 2);
     let cursor = first["next_cursor"].as_str().unwrap();

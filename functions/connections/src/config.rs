@@ -34,13 +34,19 @@ impl Deps {
     /// From the host.
     pub fn of(host: &Host, transport: Arc<dyn Transport>) -> Result<Self, StartRefused> {
         Ok(Self {
-            store: Store::of(host), sealer: Sealer::of(host)?,
-            wire: Wire::for_permissions(BaseUrls::of(&host.environment)?, transport), host: host.clone(),
+            store: Store::of(host),
+            sealer: Sealer::of(host)?,
+            wire: Wire::for_permissions(BaseUrls::of(&host.environment)?, transport),
+            host: host.clone(),
         })
     }
     /// A name for one transaction.
-    pub(crate) fn token(&self) -> String { self.host.entropy.ulid(self.host.clock.now()).to_string() }
+    pub(crate) fn token(&self) -> String {
+        self.host.entropy.ulid(self.host.clock.now()).to_string()
+    }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }

@@ -17,9 +17,11 @@ pub(crate) async fn detach_connection(deps: Arc<Deps>, request: Request) -> Resu
     let found = deps.store.find_connection(user, id).await?.ok_or_else(Problem::not_found)?;
     let now = deps.host.clock.now();
     let to = deps.store.find_address(user).await?.to_string();
-    let mail = Mail { to, notice: Notice::KeyDetached { at: now.to_string(), exchange: found.exchange, label: found.label } };
+    let mail =
+        Mail { to, notice: Notice::KeyDetached { at: now.to_string(), exchange: found.exchange, label: found.label } };
     let job = || JobId::new(deps.host.entropy.ulid(now));
-    let detaching = Detaching { user, connection: id, shred_job: job(), mail_job: job(), mail: &mail, token: &deps.token() };
+    let detaching =
+        Detaching { user, connection: id, shred_job: job(), mail_job: job(), mail: &mail, token: &deps.token() };
     deps.store.detach_connection(detaching, now).await.map_err(refused)?;
     tracing::info!(%user, connection = %id, "a key was detached");
     Ok(Answer::nothing())

@@ -8,8 +8,8 @@ mod attach_connection;
 mod config;
 mod detach_connection;
 mod list_connections;
-mod shown;
 mod show_connection;
+mod shown;
 
 use std::sync::Arc;
 

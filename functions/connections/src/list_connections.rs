@@ -9,7 +9,10 @@ use crate::config::Deps;
 use crate::shown::ShownConnection;
 
 #[derive(Debug, Serialize)]
-struct Page { items: Vec<ShownConnection>, next_cursor: Option<String> }
+struct Page {
+    items: Vec<ShownConnection>,
+    next_cursor: Option<String>,
+}
 
 /// Lists them, newest last. An account has at most 20 live ones and the revoked ones of 90 days: one page.
 pub(crate) async fn list_connections(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

@@ -23,31 +23,52 @@ pub(crate) struct ShownConnection {
 
 /// What the exchange said the key may do.
 #[derive(Debug, Serialize)]
-struct ShownVerdict { accepted: bool, checked_at: String }
+struct ShownVerdict {
+    accepted: bool,
+    checked_at: String,
+}
 
 /// Why the key is gone, so that nobody wonders why a bot is paused.
 #[derive(Debug, Serialize)]
-struct ShownRevocation { at: String, code: String, reason: String }
+struct ShownRevocation {
+    at: String,
+    code: String,
+    reason: String,
+}
 
 /// `{"connection": …}`.
 #[derive(Debug, Serialize)]
-pub(crate) struct OneConnection { connection: ShownConnection }
+pub(crate) struct OneConnection {
+    connection: ShownConnection,
+}
 
 impl OneConnection {
-    pub(crate) fn of(connection: &Connection) -> Self { Self { connection: ShownConnection::of(connection) } }
+    pub(crate) fn of(connection: &Connection) -> Self {
+        Self { connection: ShownConnection::of(connection) }
+    }
 }
 
 impl ShownConnection {
     pub(crate) fn of(connection: &Connection) -> Self {
         let (status, revoked) = match &connection.status {
             Status::Live => ("live", None),
-            Status::Revoked { at, by } => ("revoked", Some(ShownRevocation { at: at.to_string(), code: by.clone(), reason: reason(by) })),
+            Status::Revoked { at, by } => {
+                ("revoked", Some(ShownRevocation { at: at.to_string(), code: by.clone(), reason: reason(by) }))
+            }
         };
         Self {
-            id: connection.id.to_string(), exchange: connection.exchange.clone(), label: connection.label.clone(), status,
-            verdict: ShownVerdict { accepted: connection.verdict_accepted, checked_at: connection.verdict_at.to_string() },
+            id: connection.id.to_string(),
+            exchange: connection.exchange.clone(),
+            label: connection.label.clone(),
+            status,
+            verdict: ShownVerdict {
+                accepted: connection.verdict_accepted,
+                checked_at: connection.verdict_at.to_string(),
+            },
             allowed_pairs: connection.allowed_pairs.iter().map(ToString::to_string).collect(),
-            order_quote_max: connection.order_quote_max.to_string(), created_at: connection.created_at.to_string(), revoked,
+            order_quote_max: connection.order_quote_max.to_string(),
+            created_at: connection.created_at.to_string(),
+            revoked,
         }
     }
 }

@@ -33,7 +33,9 @@ async fn a_key_is_attached_shown_and_listed_without_its_secret() {
     assert_eq!((shown.0, &shown.1), (200, &answer));
     assert_eq!(listed.1["items"], json!([connection]));
     // KX-5: the canary is in no answer.
-    for text in [answer.to_string(), shown.1.to_string(), listed.1.to_string()] { assert!(!text.contains(SECRET) && !text.contains("key-1") && !text.contains("arn:")); }
+    for text in [answer.to_string(), shown.1.to_string(), listed.1.to_string()] {
+        assert!(!text.contains(SECRET) && !text.contains("key-1") && !text.contains("arn:"));
+    }
     // The owner is told.
     assert_eq!(open_jobs(&world, "mail").await.len(), 1);
     assert_eq!(open_jobs(&world, "shred").await.len(), 0);
@@ -48,7 +50,11 @@ async fn a_key_is_attached_shown_and_listed_without_its_secret() {
 async fn every_bad_form_is_refused_before_anything_is_asked() {
     let (world, venue) = (World::new(), Venue::new());
     let (owner, router) = (world.owner().await, router(&world, &venue));
-    let changed = |field: &str, value: Value| { let mut form = body("key-1"); form[field] = value; form };
+    let changed = |field: &str, value: Value| {
+        let mut form = body("key-1");
+        form[field] = value;
+        form
+    };
     for (form, expected, pointer) in [
         (changed("exchange", json!("binance")), "exchange_not_supported", ""),
         (changed("label", json!("")), "invalid_fields", "/label"),
@@ -69,14 +75,25 @@ async fn every_bad_form_is_refused_before_anything_is_asked() {
     ] {
         let answer = attach(&world, &router, &owner, &form).await;
         assert_eq!(code(&answer), (422, expected), "{form}");
-        assert!(pointer.is_empty() || answer.1["errors"][0]["pointer"].as_str().unwrap_or("").starts_with(pointer) || pointer == "/withdraw", "{answer:?}");
+        assert!(
+            pointer.is_empty()
+                || answer.1["errors"][0]["pointer"].as_str().unwrap_or("").starts_with(pointer)
+                || pointer == "/withdraw",
+            "{answer:?}"
+        );
         assert!(!answer.1.to_string().contains(SECRET));
     }
     assert_eq!(venue.asked.lock().unwrap().len(), 0);
     // Without a proof, and with one for another body.
-    assert_eq!(code(&call(&router, "POST", "/v1/connections", &owner, None, Some(&body("k"))).await), (403, "step_up_required"));
+    assert_eq!(
+        code(&call(&router, "POST", "/v1/connections", &owner, None, Some(&body("k"))).await),
+        (403, "step_up_required")
+    );
     let proof = world.step_up(&owner, "POST", "/v1/connections", "another").await;
-    assert_eq!(code(&call(&router, "POST", "/v1/connections", &owner, Some(&proof), Some(&body("k"))).await), (403, "step_up_required"));
+    assert_eq!(
+        code(&call(&router, "POST", "/v1/connections", &owner, Some(&proof), Some(&body("k"))).await),
+        (403, "step_up_required")
+    );
 }
 
 #[tokio::test]
@@ -109,10 +126,18 @@ async fn the_state_of_the_account_decides() {
     let router = router(&world, &venue);
     let unverified = world.owner_with(|user| user.email_verified = false).await;
     assert_eq!(code(&attach(&world, &router, &unverified, &body("key-1")).await), (403, "email_not_verified"));
-    let held = world.owner_with(|user| user.trading_state = TradingState::Held { since: WallTime::from_ms(0), reason: account::trading_state::HeldReason::ResetDisowned }).await;
+    let held = world
+        .owner_with(|user| {
+            user.trading_state = TradingState::Held {
+                since: WallTime::from_ms(0),
+                reason: account::trading_state::HeldReason::ResetDisowned,
+            }
+        })
+        .await;
     assert_eq!(code(&attach(&world, &router, &held, &body("key-2")).await), (409, "cooling_off"));
     // A paper key may be attached in COOLING.
-    let cooling = world.owner_with(|user| user.trading_state = TradingState::Cooling { until: WallTime::FAR_FUTURE }).await;
+    let cooling =
+        world.owner_with(|user| user.trading_state = TradingState::Cooling { until: WallTime::FAR_FUTURE }).await;
     assert_eq!(attach(&world, &router, &cooling, &body("key-3")).await.0, 201);
 }
 
@@ -140,7 +165,9 @@ async fn kx_4_a_key_serves_one_account_and_nobody_is_told_which() {
 async fn rf_22_the_twenty_first_key_is_refused() {
     let (world, venue) = (World::new(), Venue::new());
     let (owner, router) = (world.owner().await, router(&world, &venue));
-    for at in 0..19 { assert_eq!(attach(&world, &router, &owner, &body(&format!("key-{at}"))).await.0, 201); }
+    for at in 0..19 {
+        assert_eq!(attach(&world, &router, &owner, &body(&format!("key-{at}"))).await.0, 201);
+    }
     // Two at once for the last place.
     let (a, b) = (body("key-a"), body("key-b"));
     let (one, two) = tokio::join!(attach(&world, &router, &owner, &a), attach(&world, &router, &owner, &b));
@@ -156,7 +183,9 @@ async fn rf_22_the_twenty_first_key_is_refused() {
 async fn rf_22_two_that_counted_at_once_do_not_both_commit() {
     let (world, venue) = (World::new(), Venue::new());
     let (owner, router) = (world.owner().await, router(&world, &venue));
-    for at in 0..19 { assert_eq!(attach(&world, &router, &owner, &body(&format!("key-{at}"))).await.0, 201); }
+    for at in 0..19 {
+        assert_eq!(attach(&world, &router, &owner, &body(&format!("key-{at}"))).await.0, 201);
+    }
     let gate = Arc::new(Gate::default());
     world.script.once(When::calls("connections", "TransactWriteItems"), Act::PauseBefore(gate.clone()));
     let form = body("key-a");
@@ -208,7 +237,14 @@ async fn rf_20_a_crash_after_any_call_leaves_nothing_behind() {
         assert_eq!(live(&world, &owner).await, usize::from(committed), "{operation}");
         sweep(&world).await;
         assert_eq!(secrets(&world).await, usize::from(committed), "{operation}");
-        assert_eq!((open_jobs(&world, "shred").await.len(), world.store.find_unfinished_creations(WallTime::FAR_FUTURE).await.unwrap().len()), (0, 0), "{operation}");
+        assert_eq!(
+            (
+                open_jobs(&world, "shred").await.len(),
+                world.store.find_unfinished_creations(WallTime::FAR_FUTURE).await.unwrap().len()
+            ),
+            (0, 0),
+            "{operation}"
+        );
     }
 }
 

@@ -21,13 +21,17 @@ async fn a_detached_key_is_unusable_at_once_and_erased() {
     assert_eq!(call(&router, "DELETE", &path, &owner, None, None).await.0, 204);
     // The wrapped key went in the same commit.
     assert_eq!(world.store.find_sealed_key(owner.user, id).await.unwrap(), None);
-    let raw = world.store.read(store::Table::Vault, &store::entity::connection::key(owner.user, id)).await.unwrap().unwrap();
+    let raw =
+        world.store.read(store::Table::Vault, &store::entity::connection::key(owner.user, id)).await.unwrap().unwrap();
     assert!(raw.text_if("wrapped_dk").is_none() && raw.text("status").unwrap() == "REVOKED");
     // RF-21: a reset that has read the list reads again.
     let after = world.store.find_user(owner.user).await.unwrap().unwrap();
     assert_eq!(after.conn_set_version, before.conn_set_version.next());
     let (_, shown) = call(&router, "GET", &path, &owner, None, None).await;
-    assert_eq!((&shown["connection"]["status"], &shown["connection"]["revoked"]["code"]), (&json!("revoked"), &json!("detached")));
+    assert_eq!(
+        (&shown["connection"]["status"], &shown["connection"]["revoked"]["code"]),
+        (&json!("revoked"), &json!("detached"))
+    );
     // Again: nothing more happens.
     assert_eq!(call(&router, "DELETE", &path, &owner, None, None).await.0, 204);
     assert_eq!((open_jobs(&world, "shred").await.len(), open_jobs(&world, "mail").await.len()), (1, 2));

@@ -16,8 +16,13 @@ use world::World;
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { self.0.lock().unwrap().extend_from_slice(bytes); Ok(bytes.len()) }
-    fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -25,7 +30,11 @@ async fn kx_5_no_line_of_the_log_holds_a_key_a_secret_or_a_proof() {
     let lines = Lines::default();
     let writer = lines.clone();
     // The filter of production, with our own lines in full.
-    let subscriber = tracing_subscriber::fmt().json().with_env_filter("trace,aws=warn,hyper=warn,h2=warn").with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter("trace,aws=warn,hyper=warn,h2=warn")
+        .with_writer(move || writer.clone())
+        .finish();
     let _while = tracing::subscriber::set_default(subscriber);
     let (world, venue) = (World::new(), Venue::new());
     let (owner, router) = (world.owner().await, router(&world, &venue));
@@ -44,6 +53,12 @@ async fn kx_5_no_line_of_the_log_holds_a_key_a_secret_or_a_proof() {
     world.clock.advance_s(600);
     shred(&world).await;
     let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert!(logged.contains("a key was attached") && logged.contains("an attach failed after its ledger row") && logged.contains("proven gone"));
-    for canary in [SECRET, "canary", owner.token.as_str(), "signature=", "wrapped"] { assert!(!logged.contains(canary), "{canary}"); }
+    assert!(
+        logged.contains("a key was attached")
+            && logged.contains("an attach failed after its ledger row")
+            && logged.contains("proven gone")
+    );
+    for canary in [SECRET, "canary", owner.token.as_str(), "signature=", "wrapped"] {
+        assert!(!logged.contains(canary), "{canary}");
+    }
 }

@@ -36,7 +36,14 @@ struct Form {
 }
 
 /// A challenge that was charged for one evaluation.
-struct Charged { claim: Challenge, hash: TokenHash, credential: Credential, user: User, budget: Stored<FactorBudget>, now: WallTime }
+struct Charged {
+    claim: Challenge,
+    hash: TokenHash,
+    credential: Credential,
+    user: User,
+    budget: Stored<FactorBudget>,
+    now: WallTime,
+}
 
 /// Finishes a sign-in.
 pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -54,7 +61,9 @@ pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answe
         }
         Err(FactorFailed::Ours(problem)) => {
             let Charged { claim, hash, budget, now, .. } = &charged;
-            deps.store.refund_challenge(claim.user, hash, claim.attempts, budget, deps.host.entropy.ulid(*now), *now).await?;
+            deps.store
+                .refund_challenge(claim.user, hash, claim.attempts, budget, deps.host.entropy.ulid(*now), *now)
+                .await?;
             Err(problem)
         }
     }
@@ -63,14 +72,31 @@ pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answe
 /// Finds the challenge and charges it and its account for one answer, of many at once exactly one (TP-9).
 async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
     let now = deps.host.clock.now();
-    let claim = deps.store.find_challenge(&hash).await?.filter(|c| now < c.expires_at).ok_or_else(Problem::challenge_refused)?;
+    let claim = deps
+        .store
+        .find_challenge(&hash)
+        .await?
+        .filter(|c| now < c.expires_at)
+        .ok_or_else(Problem::challenge_refused)?;
     let found = deps.store.find_for_login(&Whose::User(claim.user), claim.user).await?;
-    let (Some(credential), Some(user)) = (found.credential, found.user) else { return Err(Problem::challenge_refused()) };
+    let (Some(credential), Some(user)) = (found.credential, found.user) else {
+        return Err(Problem::challenge_refused());
+    };
     // LG-2, EV-2: a change of password or factors in between kills the challenge.
-    if user.cred_version != claim.cred_version { return Err(Problem::challenge_refused()); }
+    if user.cred_version != claim.cred_version {
+        return Err(Problem::challenge_refused());
+    }
     let admitted = found.factor.state.admit(claim.attempts, now).map_err(|_| Problem::challenge_refused())?;
-    let charging = Charging { user: claim.user, hash: &hash, before: claim.attempts, charged: admitted, version: found.factor.version };
-    if !deps.store.charge_challenge(charging, deps.host.entropy.ulid(now), now).await? { return Err(Problem::challenge_refused()); }
+    let charging = Charging {
+        user: claim.user,
+        hash: &hash,
+        before: claim.attempts,
+        charged: admitted,
+        version: found.factor.version,
+    };
+    if !deps.store.charge_challenge(charging, deps.host.entropy.ulid(now), now).await? {
+        return Err(Problem::challenge_refused());
+    }
     let budget = Stored { state: admitted.0, version: found.factor.version.saturating_add(1) };
     Ok(Charged { claim, hash, credential, user, budget, now })
 }
@@ -79,20 +105,38 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
     let Charged { claim, hash, credential, user, budget, now } = charged;
     let token = new_token(Purpose::Session, deps.host.entropy.bytes());
     // LG-3: a new session id at every authentication.
-    let session = Session::starting(SessionId::new(deps.host.entropy.ulid(*now)), user.id, generation_after(user, factor), true, *now);
+    let session = Session::starting(
+        SessionId::new(deps.host.entropy.ulid(*now)),
+        user.id,
+        generation_after(user, factor),
+        true,
+        *now,
+    );
     let notice = match factor {
         Factor::Totp(_) => None,
         Factor::RecoveryCode(_) => {
             let left = deps.store.recovery_codes(user.id).await?.len().saturating_sub(1);
-            Some(Mail { to: credential.email.to_string(), notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left: left } })
+            Some(Mail {
+                to: credential.email.to_string(),
+                notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left: left },
+            })
         }
     };
     let job = JobId::new(deps.host.entropy.ulid(*now));
     let replaced = find_replaced(deps, request).await?;
     let answered = Answered {
-        user, challenge: hash, attempts: ChallengeAttempts(claim.attempts.0.saturating_add(1)), factor, factor_budget_version: budget.version,
-        session: &session, token: &token.hash, replaced: replaced.as_ref(), notice: notice.as_ref().map(|mail| (job, mail)),
-        id: deps.host.entropy.ulid(*now), source: request.source(), now: *now,
+        user,
+        challenge: hash,
+        attempts: ChallengeAttempts(claim.attempts.0.saturating_add(1)),
+        factor,
+        factor_budget_version: budget.version,
+        session: &session,
+        token: &token.hash,
+        replaced: replaced.as_ref(),
+        notice: notice.as_ref().map(|mail| (job, mail)),
+        id: deps.host.entropy.ulid(*now),
+        source: request.source(),
+        now: *now,
     };
     match deps.store.answer_challenge(&answered).await {
         Ok(()) => {
@@ -116,5 +160,8 @@ async fn refuse(deps: &Deps, request: &Request, charged: &Charged, factor: &'sta
     let mail = Mail { to: credential.email.to_string(), notice: Notice::WrongSecondFactor { at: now.to_string() } };
     let job = JobId::new(deps.host.entropy.ulid(*now));
     let notice = (claim.attempts.0 == 0).then_some((job, &mail));
-    Ok(deps.store.refuse_challenge(claim.user, factor, notice, deps.host.entropy.ulid(*now), request.source(), *now).await?)
+    Ok(deps
+        .store
+        .refuse_challenge(claim.user, factor, notice, deps.host.entropy.ulid(*now), request.source(), *now)
+        .await?)
 }

@@ -36,10 +36,15 @@ impl Deps {
     /// From the host.
     pub fn of(host: &Host) -> Result<Self, StartRefused> {
         Ok(Self {
-            store: store::Store::of(host), key: identity_key::IdentityKey::of(host)?, parameters: hash_parameters(host)?, host: host.clone(),
+            store: store::Store::of(host),
+            key: identity_key::IdentityKey::of(host)?,
+            parameters: hash_parameters(host)?,
+            host: host.clone(),
         })
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }

@@ -12,7 +12,11 @@ use crate::event::note;
 pub async fn end_other_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let session = request.session()?;
     let now = deps.host.clock.now();
-    match deps.store.end_other_sessions(&session.user, &session.hash, deps.host.entropy.ulid(now), request.source(), now).await {
+    match deps
+        .store
+        .end_other_sessions(&session.user, &session.hash, deps.host.entropy.ulid(now), request.source(), now)
+        .await
+    {
         Ok(()) => {
             note("other_sessions_ended", Some(session.user_id()), None, request.source());
             Ok(Answer::nothing())

@@ -12,7 +12,10 @@ use crate::Deps;
 
 /// What was shown.
 #[derive(Debug)]
-pub(crate) enum Shown { Totp(Secret<String>), RecoveryCode(Secret<String>) }
+pub(crate) enum Shown {
+    Totp(Secret<String>),
+    RecoveryCode(Secret<String>),
+}
 
 impl Shown {
     /// Exactly one of the two fields of a form.
@@ -24,18 +27,35 @@ impl Shown {
         }
     }
     /// For logs and the audit row.
-    pub(crate) const fn name(&self) -> &'static str { match self { Self::Totp(_) => "totp", Self::RecoveryCode(_) => "recovery_code" } }
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Totp(_) => "totp",
+            Self::RecoveryCode(_) => "recovery_code",
+        }
+    }
 }
 
 /// Why there is no factor.
-pub(crate) enum FactorFailed { Wrong, Ours(Problem) }
+pub(crate) enum FactorFailed {
+    Wrong,
+    Ours(Problem),
+}
 
 /// The factor that matches, or that it is wrong. A step that was used before is wrong (TP-5); a fault of ours is neither.
-pub(crate) async fn evaluate(deps: &Deps, credential: &Credential, shown: &Shown, now: WallTime) -> Result<Factor, FactorFailed> {
+pub(crate) async fn evaluate(
+    deps: &Deps,
+    credential: &Credential,
+    shown: &Shown,
+    now: WallTime,
+) -> Result<Factor, FactorFailed> {
     match shown {
         Shown::Totp(code) => {
             let factor = credential.totp.as_ref().ok_or(FactorFailed::Wrong)?;
-            let seed = deps.key.open_seed(credential.user, &factor.sealed_seed).await.map_err(|e| FactorFailed::Ours(key_failed(&e)))?;
+            let seed = deps
+                .key
+                .open_seed(credential.user, &factor.sealed_seed)
+                .await
+                .map_err(|e| FactorFailed::Ours(key_failed(&e)))?;
             // EXPOSE: compared in constant time.
             let step = code.expose(|text| matched_step(&seed, text, now)).ok_or(FactorFailed::Wrong)?;
             if step > credential.totp_last_step { Ok(Factor::Totp(step)) } else { Err(FactorFailed::Wrong) }
@@ -54,4 +74,6 @@ pub(crate) async fn evaluate(deps: &Deps, credential: &Credential, shown: &Shown
 }
 
 /// RF-31: a key service that is down says nothing about a credential.
-pub(crate) fn key_failed(failed: &KeyFailed) -> Problem { Problem::unavailable().logged(failed) }
+pub(crate) fn key_failed(failed: &KeyFailed) -> Problem {
+    Problem::unavailable().logged(failed)
+}

@@ -9,16 +9,36 @@ use serde::Serialize;
 use crate::Deps;
 
 #[derive(Serialize)]
-struct Listed { id: SessionId, created_at: String, seen_at: String, expires_at: String, second_factor: bool, current: bool }
+struct Listed {
+    id: SessionId,
+    created_at: String,
+    seen_at: String,
+    expires_at: String,
+    second_factor: bool,
+    current: bool,
+}
 #[derive(Serialize)]
-struct List { items: Vec<Listed>, next_cursor: Option<String> }
+struct List {
+    items: Vec<Listed>,
+    next_cursor: Option<String>,
+}
 
 /// Lists them.
 pub async fn list_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let session = request.session()?;
-    let items = deps.store.list_sessions(&session.user, deps.host.clock.now()).await?.into_iter().map(|s| Listed {
-        id: s.id, created_at: s.created_at.to_string(), seen_at: s.seen_at.to_string(), expires_at: s.expires_at.to_string(),
-        second_factor: s.factor, current: s.id == session.stored.id,
-    }).collect();
+    let items = deps
+        .store
+        .list_sessions(&session.user, deps.host.clock.now())
+        .await?
+        .into_iter()
+        .map(|s| Listed {
+            id: s.id,
+            created_at: s.created_at.to_string(),
+            seen_at: s.seen_at.to_string(),
+            expires_at: s.expires_at.to_string(),
+            second_factor: s.factor,
+            current: s.id == session.stored.id,
+        })
+        .collect();
     Ok(Answer::ok(&List { items, next_cursor: None }))
 }

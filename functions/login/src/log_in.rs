@@ -14,8 +14,8 @@ use account::{Secret, UserId, WallTime};
 use api::{Answer, Problem, Request};
 use serde::{Deserialize, Serialize};
 use store::entity::budget::{Kind, Stored, Whose};
-use store::entity::session::Session;
 use store::entity::challenge;
+use store::entity::session::Session;
 use store::transaction::end_session::Replaced;
 use store::transaction::read_for_login::ForLogin;
 use store::transaction::start_session::{RightPassword, StartRefused};
@@ -26,16 +26,30 @@ use crate::verify_password::{NotCompared, rehash, verify_password};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { email: String, password: Password }
+struct Form {
+    email: String,
+    password: Password,
+}
 
 #[derive(Serialize)]
-pub(crate) struct SessionGiven { pub(crate) session: TokenGiven }
+pub(crate) struct SessionGiven {
+    pub(crate) session: TokenGiven,
+}
 #[derive(Serialize)]
-pub(crate) struct TokenGiven { pub(crate) token: String, pub(crate) expires_at: String }
+pub(crate) struct TokenGiven {
+    pub(crate) token: String,
+    pub(crate) expires_at: String,
+}
 #[derive(Serialize)]
-struct ChallengeGiven { challenge: ChallengeShown }
+struct ChallengeGiven {
+    challenge: ChallengeShown,
+}
 #[derive(Serialize)]
-struct ChallengeShown { id: String, factors: [&'static str; 2], expires_at: String }
+struct ChallengeShown {
+    id: String,
+    factors: [&'static str; 2],
+    expires_at: String,
+}
 
 /// Signs in.
 pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -44,17 +58,22 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     // What is no address has no account; it costs nothing and says nothing.
     let email = EmailAddress::parse(&email).map_err(|_| Problem::sign_in_refused())?;
     // RL-5: before anything is looked up, so that it tells nothing about an address.
-    if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
+    if !deps.store.charge_source(request.source(), now).await? {
+        return Err(Problem::too_many_requests().retry_after(60));
+    }
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or(Whose::UnknownAddress(email), Whose::User);
-    let found = deps.store.find_for_login(&whose, owner.unwrap_or_else(|| UserId::new(deps.host.entropy.ulid(now)))).await?;
+    let found =
+        deps.store.find_for_login(&whose, owner.unwrap_or_else(|| UserId::new(deps.host.entropy.ulid(now)))).await?;
     let refused = || {
         note("sign_in_refused", owner, Some("password"), request.source());
         Problem::sign_in_refused()
     };
     let Some(charged) = charge(&deps, &whose, &found, now).await? else { return Err(refused()) };
     let account = found.credential.zip(found.user);
-    let verdict = match verify_password(&deps, &password, account.as_ref().map(|(credential, _)| &credential.hash)).await {
+    let verdict = match verify_password(&deps, &password, account.as_ref().map(|(credential, _)| &credential.hash))
+        .await
+    {
         Ok(verdict) => verdict,
         Err(NotCompared::TooLong) => return Err(refused()),
         Err(NotCompared::Ours(problem)) => {
@@ -66,22 +85,37 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     let rehashed = if verdict.needs_rehash { rehash(&deps, &password).await } else { None };
     let replaced = find_replaced(&deps, &request).await?;
     let right = RightPassword {
-        user: &user, rehashed: rehashed.as_ref(), replaced: replaced.as_ref(), id: deps.host.entropy.ulid(now), source: request.source(), now,
+        user: &user,
+        rehashed: rehashed.as_ref(),
+        replaced: replaced.as_ref(),
+        id: deps.host.entropy.ulid(now),
+        source: request.source(),
+        now,
     };
     if credential.totp.is_some() { give_challenge(&deps, &right).await } else { give_session(&deps, &right).await }
 }
 
 /// RL-2, RL-3, TP-10: charges the attempt, or `None` when there is none to be had: to be answered like a wrong password.
-async fn charge(deps: &Deps, whose: &Whose, found: &ForLogin, now: WallTime) -> Result<Option<Stored<LoginBudget>>, Problem> {
+async fn charge(
+    deps: &Deps,
+    whose: &Whose,
+    found: &ForLogin,
+    now: WallTime,
+) -> Result<Option<Stored<LoginBudget>>, Problem> {
     let Ok(charged) = found.login.state.admit(now) else { return Ok(None) };
-    if !found.factor.state.allows_password_login() { return Ok(None); }
+    if !found.factor.state.allows_password_login() {
+        return Ok(None);
+    }
     let written = deps.store.write_budget(whose, Kind::Login, &charged, found.login.version, now).await?;
     Ok(written.then(|| Stored { state: charged, version: found.login.version.saturating_add(1) }))
 }
 
 /// LG-3: the session that a browser still holds ends with the commit that gives it a new one.
 pub(crate) async fn find_replaced(deps: &Deps, request: &Request) -> Result<Option<Replaced>, Problem> {
-    match request.shown_session() { Some(hash) => Ok(deps.store.find_replaced(hash).await?), None => Ok(None) }
+    match request.shown_session() {
+        Some(hash) => Ok(deps.store.find_replaced(hash).await?),
+        None => Ok(None),
+    }
 }
 
 async fn give_session(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer, Problem> {
@@ -100,13 +134,16 @@ async fn give_challenge(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer
     note("password_accepted", Some(right.user.id), Some("password"), right.source);
     // EXPOSE: the caller answers with it; it opens nothing by itself.
     let id = token.text.expose(String::clone);
-    Ok(Answer::ok(&ChallengeGiven { challenge: ChallengeShown { id, factors: ["totp", "recovery_code"], expires_at: expires_at.to_string() } }))
+    Ok(Answer::ok(&ChallengeGiven {
+        challenge: ChallengeShown { id, factors: ["totp", "recovery_code"], expires_at: expires_at.to_string() },
+    }))
 }
 
 pub(crate) fn session_answer(token: &Secret<String>, session: &Session) -> Answer {
     // EXPOSE: a session token is handed out once, here.
     let text = token.expose(String::clone);
-    Answer::ok(&SessionGiven { session: TokenGiven { token: text, expires_at: session.expires_at.to_string() } }).with_session_cookie(token)
+    Answer::ok(&SessionGiven { session: TokenGiven { token: text, expires_at: session.expires_at.to_string() } })
+        .with_session_cookie(token)
 }
 
 pub(crate) fn start_refused(refused: StartRefused) -> Problem {

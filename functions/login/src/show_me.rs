@@ -11,8 +11,13 @@ use crate::Deps;
 
 #[derive(Serialize)]
 struct Me {
-    id: UserId, email: String, email_verified: bool, factors: Vec<&'static str>, trading_state: &'static str,
-    cooling_off_until: Option<String>, recovery_codes_left: usize,
+    id: UserId,
+    email: String,
+    email_verified: bool,
+    factors: Vec<&'static str>,
+    trading_state: &'static str,
+    cooling_off_until: Option<String>,
+    recovery_codes_left: usize,
 }
 
 /// Shows it.
@@ -26,8 +31,11 @@ pub async fn show_me(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         TradingState::Active | TradingState::Cooling { .. } => "cooling",
     };
     Ok(Answer::ok(&Me {
-        id: user.id, email: credential.email.to_string(), email_verified: user.email_verified,
-        factors: if credential.totp.is_some() { vec!["totp"] } else { Vec::new() }, trading_state,
+        id: user.id,
+        email: credential.email.to_string(),
+        email_verified: user.email_verified,
+        factors: if credential.totp.is_some() { vec!["totp"] } else { Vec::new() },
+        trading_state,
         cooling_off_until: user.trading_state.cooling_off_until(now).map(|t| t.to_string()),
         recovery_codes_left: deps.store.recovery_codes(user.id).await?.len(),
     }))

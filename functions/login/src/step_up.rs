@@ -30,14 +30,20 @@ use crate::verify_password::{NotCompared, verify_password};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
-    method: String, path: String, body_sha256: String, password: Password,
+    method: String,
+    path: String,
+    body_sha256: String,
+    password: Password,
     #[serde(default)]
     totp: Option<Secret<String>>,
     #[serde(default)]
     recovery_code: Option<Secret<String>>,
 }
 #[derive(Serialize)]
-struct ProofGiven { proof: String, expires_at: String }
+struct ProofGiven {
+    proof: String,
+    expires_at: String,
+}
 
 /// Gives a proof for the named request.
 pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -45,7 +51,9 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     check_target(&form)?;
     let session = request.session()?;
     let (user, now) = (session.user_id(), deps.host.clock.now());
-    if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
+    if !deps.store.charge_source(request.source(), now).await? {
+        return Err(Problem::too_many_requests().retry_after(60));
+    }
     let found = deps.store.find_for_login(&Whose::User(user), user).await?;
     let charge = charge(&deps, user, &found, &form, now).await?;
     let credential = found.credential.ok_or_else(Problem::no_session)?;
@@ -63,23 +71,43 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     };
     let token = new_token(Purpose::StepUpProof, deps.host.entropy.bytes());
     let proof = Proof {
-        user, epoch: session.user.trade_epoch, cred_version: session.user.cred_version, method: form.method, path: form.path,
-        body_sha256: form.body_sha256, expires_at: now.plus_seconds(proof::LIFE_S),
+        user,
+        epoch: session.user.trade_epoch,
+        cred_version: session.user.cred_version,
+        method: form.method,
+        path: form.path,
+        body_sha256: form.body_sha256,
+        expires_at: now.plus_seconds(proof::LIFE_S),
     };
     let notice = match &factor {
         Some(Factor::RecoveryCode(_)) => {
             let codes_left = deps.store.recovery_codes(user).await?.len().saturating_sub(1);
-            Some(Mail { to: credential.email.to_string(), notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left } })
+            Some(Mail {
+                to: credential.email.to_string(),
+                notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left },
+            })
         }
         None | Some(Factor::Totp(_)) => None,
     };
     let job = JobId::new(deps.host.entropy.ulid(now));
-    let earned = Earned { factor: factor.as_ref(), proof: &proof, hash: &token.hash, notice: notice.as_ref().map(|mail| (job, mail)) };
-    match deps.store.issue_step_up(&session.user, &charge, earned, deps.host.entropy.ulid(now), request.source(), now).await {
+    let earned = Earned {
+        factor: factor.as_ref(),
+        proof: &proof,
+        hash: &token.hash,
+        notice: notice.as_ref().map(|mail| (job, mail)),
+    };
+    match deps
+        .store
+        .issue_step_up(&session.user, &charge, earned, deps.host.entropy.ulid(now), request.source(), now)
+        .await
+    {
         Ok(()) => {
             note("step_up_given", Some(user), factor.as_ref().map(Factor::name), request.source());
             // EXPOSE: a proof is handed out once, here.
-            Ok(Answer::ok(&ProofGiven { proof: token.text.expose(String::clone), expires_at: proof.expires_at.to_string() }))
+            Ok(Answer::ok(&ProofGiven {
+                proof: token.text.expose(String::clone),
+                expires_at: proof.expires_at.to_string(),
+            }))
         }
         Err(StartRefused::ChangedMeanwhile) => Err(Problem::step_up_refused()),
         Err(StartRefused::Busy) => Err(Problem::try_again().retry_after(1)),
@@ -90,27 +118,46 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
 /// RL-3, TP-7, TP-9: charged before anything is evaluated; the factor counts with those of the login.
 async fn charge(deps: &Deps, user: UserId, found: &ForLogin, form: &Form, now: WallTime) -> Result<Charge, Problem> {
     let with_factor = found.credential.as_ref().ok_or_else(Problem::no_session)?.totp.is_some();
-    if with_factor && form.totp.is_none() && form.recovery_code.is_none() { return Err(Problem::second_factor_missing()); }
+    if with_factor && form.totp.is_none() && form.recovery_code.is_none() {
+        return Err(Problem::second_factor_missing());
+    }
     let password = found.step_up.state.admit(now).map_err(|_| Problem::step_up_refused())?;
     let factor = if with_factor {
-        let (charged, _) = found.factor.state.admit(ChallengeAttempts::FRESH, now).map_err(|_| Problem::step_up_refused())?;
+        let (charged, _) =
+            found.factor.state.admit(ChallengeAttempts::FRESH, now).map_err(|_| Problem::step_up_refused())?;
         Some((charged, found.factor.version))
-    } else { None };
+    } else {
+        None
+    };
     let charge = Charge { password: (password, found.step_up.version), factor };
-    if deps.store.charge_step_up(user, &charge, deps.host.entropy.ulid(now), now).await? { Ok(charge) } else { Err(Problem::step_up_refused()) }
+    if deps.store.charge_step_up(user, &charge, deps.host.entropy.ulid(now), now).await? {
+        Ok(charge)
+    } else {
+        Err(Problem::step_up_refused())
+    }
 }
 
 /// Why there is no proof. Which part was wrong is for the audit row and the budgets; the caller is not told.
-enum NoFactors { Wrong(Wrong), Ours(Problem) }
+enum NoFactors {
+    Wrong(Wrong),
+    Ours(Problem),
+}
 
 /// Password first, then the factor.
-async fn evaluate_all(deps: &Deps, credential: &Credential, form: &Form, now: WallTime) -> Result<Option<Factor>, NoFactors> {
+async fn evaluate_all(
+    deps: &Deps,
+    credential: &Credential,
+    form: &Form,
+    now: WallTime,
+) -> Result<Option<Factor>, NoFactors> {
     let matches = match verify_password(deps, &form.password, Some(&credential.hash)).await {
         Ok(verdict) => verdict.matches,
         Err(NotCompared::TooLong) => false,
         Err(NotCompared::Ours(problem)) => return Err(NoFactors::Ours(problem)),
     };
-    if !matches { return Err(NoFactors::Wrong(Wrong::Password)); }
+    if !matches {
+        return Err(NoFactors::Wrong(Wrong::Password));
+    }
     // EXPOSE: moved into the form of what is evaluated.
     let copy = |code: &Option<Secret<String>>| code.as_ref().map(|c| Secret::new(c.expose(String::clone)));
     match (&credential.totp, Shown::of(copy(&form.totp), copy(&form.recovery_code))) {
@@ -126,16 +173,29 @@ async fn evaluate_all(deps: &Deps, credential: &Credential, form: &Form, now: Wa
 
 /// The request that the proof is for: a known method, a path of ours, a SHA-256 in hex.
 fn check_target(form: &Form) -> Result<(), Problem> {
-    let fault = |pointer: &str, detail: &str| Fault { pointer: pointer.into(), code: "invalid".into(), detail: detail.into() };
+    let fault =
+        |pointer: &str, detail: &str| Fault { pointer: pointer.into(), code: "invalid".into(), detail: detail.into() };
     let mut faults = Vec::new();
-    if !matches!(form.method.as_str(), "POST" | "PATCH" | "DELETE" | "PUT" | "GET") { faults.push(fault("/method", "a method in capitals, such as POST")); }
-    if !form.path.starts_with("/v1/") || form.path.len() > 200 { faults.push(fault("/path", "a path of this API, such as /v1/connections")); }
-    let is_hash = form.body_sha256.len() == 64 && form.body_sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if !is_hash { faults.push(fault("/body_sha256", "64 lower-case hex characters: the SHA-256 of the body's bytes")); }
+    if !matches!(form.method.as_str(), "POST" | "PATCH" | "DELETE" | "PUT" | "GET") {
+        faults.push(fault("/method", "a method in capitals, such as POST"));
+    }
+    if !form.path.starts_with("/v1/") || form.path.len() > 200 {
+        faults.push(fault("/path", "a path of this API, such as /v1/connections"));
+    }
+    let is_hash = form.body_sha256.len() == 64
+        && form.body_sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if !is_hash {
+        faults.push(fault("/body_sha256", "64 lower-case hex characters: the SHA-256 of the body's bytes"));
+    }
     let removes_factor = (form.method.as_str(), form.path.as_str()) == ("DELETE", routes::REMOVE_TOTP.path());
     if form.recovery_code.is_some() && !removes_factor {
-        faults.push(fault("/recovery_code", "a recovery code confirms only DELETE /v1/second-factors/totp; use the authenticator's code in totp"));
+        faults.push(fault(
+            "/recovery_code",
+            "a recovery code confirms only DELETE /v1/second-factors/totp; use the authenticator's code in totp",
+        ));
     }
-    if form.recovery_code.is_some() && form.totp.is_some() { faults.push(fault("/recovery_code", "send either totp or recovery_code")); }
+    if form.recovery_code.is_some() && form.totp.is_some() {
+        faults.push(fault("/recovery_code", "send either totp or recovery_code"));
+    }
     if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_fields().with_faults(faults)) }
 }

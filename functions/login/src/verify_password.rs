@@ -19,16 +19,25 @@ pub(crate) enum NotCompared {
 }
 
 impl Deps {
-    pub(crate) fn hash_policy(&self) -> HashPolicy { HashPolicy { parameters: self.parameters, pepper: self.key.pepper_id().clone() } }
+    pub(crate) fn hash_policy(&self) -> HashPolicy {
+        HashPolicy { parameters: self.parameters, pepper: self.key.pepper_id().clone() }
+    }
 }
 
 /// One pepper and one Argon2id; `None` is compared with a fixed hash that nothing matches, at the same cost (LG-1).
-pub(crate) async fn verify_password(deps: &Deps, password: &Password, stored: Option<&PasswordHash>) -> Result<Verdict, NotCompared> {
+pub(crate) async fn verify_password(
+    deps: &Deps,
+    password: &Password,
+    stored: Option<&PasswordHash>,
+) -> Result<Verdict, NotCompared> {
     let policy = deps.hash_policy();
     let dummy;
     let stored = match stored {
         Some(stored) => stored,
-        None => { dummy = dummy_hash(&policy); &dummy }
+        None => {
+            dummy = dummy_hash(&policy);
+            &dummy
+        }
     };
     let peppered = deps.key.pepper_as(password, stored).await.map_err(|failed| match failed {
         KeyFailed::PasswordTooLong => NotCompared::TooLong,

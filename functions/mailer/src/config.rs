@@ -22,7 +22,10 @@ pub enum StartRefused {
 
 /// Who mails come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender { pub(crate) name: String, pub(crate) address: EmailAddress }
+pub struct Sender {
+    pub(crate) name: String,
+    pub(crate) address: EmailAddress,
+}
 
 impl Sender {
     /// Reads `Name <address>` or a bare address.
@@ -53,13 +56,25 @@ impl LinkBase {
     /// the page does nothing by itself (EV-3, PR-7).
     pub(crate) fn to(&self, page: &str, token: Option<&str>) -> String {
         let base = &self.0;
-        match token { Some(token) => format!("{base}/#/{page}?token={}", encoded(token)), None => format!("{base}/#/{page}") }
+        match token {
+            Some(token) => format!("{base}/#/{page}?token={}", encoded(token)),
+            None => format!("{base}/#/{page}"),
+        }
     }
 }
 
 /// Tokens are base64url; anything else is percent-encoded, so that no token can end its link.
 fn encoded(token: &str) -> String {
-    token.bytes().map(|b| if b.is_ascii_alphanumeric() || b"-_".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    token
+        .bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-_".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 /// What the function works with.
@@ -80,42 +95,75 @@ impl Deps {
     pub fn of(host: &host::Host) -> Result<Self, StartRefused> {
         let mail_from = host.environment.text("MAIL_FROM")?;
         Ok(Self {
-            store: Store::of(host), ses: aws_sdk_sesv2::Client::new(&host.aws), clock: host.clock.clone(),
-            sender: Sender::read(&mail_from)?, mail_from, links: LinkBase::read(&host.environment.text("MAIL_LINK_BASE")?)?,
+            store: Store::of(host),
+            ses: aws_sdk_sesv2::Client::new(&host.aws),
+            clock: host.clock.clone(),
+            sender: Sender::read(&mail_from)?,
+            mail_from,
+            links: LinkBase::read(&host.environment.text("MAIL_LINK_BASE")?)?,
             configuration_set: host.environment.optional("MAIL_CONFIGURATION_SET"),
         })
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn sender() -> Sender { Sender::read("Shearpin <no-reply@shearpin.example>").expect("a sender") }
-    pub(crate) fn links() -> LinkBase { LinkBase::read("https://shearpin.example").expect("a base") }
+    pub(crate) fn sender() -> Sender {
+        Sender::read("Shearpin <no-reply@shearpin.example>").expect("a sender")
+    }
+    pub(crate) fn links() -> LinkBase {
+        LinkBase::read("https://shearpin.example").expect("a base")
+    }
 
     #[test]
     fn a_sender_is_one_line_with_one_address() {
         assert_eq!(sender().address.key(), "no-reply@shearpin.example");
         assert_eq!(Sender::read("a@x.com").expect("bare").name, "");
-        for bad in ["", "Name", "Name <a@x.com", "Na\r\nBcc: b@y.com <a@x.com>", "N <a@x.com>\r\nBcc: b@y.com", "\"N\" <a@x.com>", "N <a@x.com> <b@y.com>"] {
+        for bad in [
+            "",
+            "Name",
+            "Name <a@x.com",
+            "Na\r\nBcc: b@y.com <a@x.com>",
+            "N <a@x.com>\r\nBcc: b@y.com",
+            "\"N\" <a@x.com>",
+            "N <a@x.com> <b@y.com>",
+        ] {
             assert!(Sender::read(bad).is_err(), "{bad:?}");
         }
     }
     #[test]
     fn pr_5_a_link_base_is_an_origin() {
-        for good in ["https://x.example", "http://localhost:8080", "http://127.0.0.1:1"] { assert!(LinkBase::read(good).is_ok(), "{good}"); }
-        for bad in ["", "x.example", "http://x.example", "https://x.example/", "https://x.example/path", "https://user@x.example",
-            "javascript://x", "https://x.example\r\n", "https://:1", "http://localhost.evil.example"] {
+        for good in ["https://x.example", "http://localhost:8080", "http://127.0.0.1:1"] {
+            assert!(LinkBase::read(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "x.example",
+            "http://x.example",
+            "https://x.example/",
+            "https://x.example/path",
+            "https://user@x.example",
+            "javascript://x",
+            "https://x.example\r\n",
+            "https://:1",
+            "http://localhost.evil.example",
+        ] {
             assert!(LinkBase::read(bad).is_err(), "{bad:?}");
         }
     }
     #[test]
     fn pr_6_a_token_stays_in_the_fragment_and_cannot_leave_its_link() {
         assert_eq!(links().to("verify", Some("aZ-_09")), "https://shearpin.example/#/verify?token=aZ-_09");
-        assert_eq!(links().to("verify", Some("a\r\nb\" <&")), "https://shearpin.example/#/verify?token=a%0D%0Ab%22%20%3C%26");
+        assert_eq!(
+            links().to("verify", Some("a\r\nb\" <&")),
+            "https://shearpin.example/#/verify?token=a%0D%0Ab%22%20%3C%26"
+        );
     }
 }

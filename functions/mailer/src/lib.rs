@@ -20,7 +20,9 @@ use send::Worked;
 pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     for record in event.records {
-        if record.event_name == "REMOVE" { continue; }
+        if record.event_name == "REMOVE" {
+            continue;
+        }
         let Some(job) = job_of(&record) else {
             tracing::error!(event_id = record.event_id, "a record of the outbox without a job is let go");
             continue;

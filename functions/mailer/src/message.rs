@@ -38,20 +38,38 @@ mod tests {
     use crate::config::tests::{links, sender};
     use crate::render::{render, tests::all};
 
-    fn job() -> JobId { "job_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id") }
+    fn job() -> JobId {
+        "job_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id")
+    }
 
     // Header injection, on every field of every notice: the headers are always these and no other.
     #[test]
     fn no_field_reaches_the_headers() {
         let to = EmailAddress::parse("owner@example.com").expect("an address");
-        for text in ["plain", "a\r\nBcc: evil@y.com", "\nSubject: x\n\nbody", "=?utf-8?q?=0D=0ABcc:_x?=", "\u{0}\u{85}\u{2028}x"] {
+        for text in [
+            "plain",
+            "a\r\nBcc: evil@y.com",
+            "\nSubject: x\n\nbody",
+            "=?utf-8?q?=0D=0ABcc:_x?=",
+            "\u{0}\u{85}\u{2028}x",
+        ] {
             for notice in all(text) {
                 let message = render(&notice, &links()).expect("words");
                 let bytes = mime(job(), &to, message, &sender(), WallTime::from_ms(1_700_000_000_000));
                 let parsed = MessageParser::default().parse(&bytes).expect("a message");
                 let mut names: Vec<_> = parsed.headers().iter().map(|h| h.name().to_ascii_lowercase()).collect();
                 names.sort();
-                let expected = ["auto-submitted", "content-type", "date", "from", "message-id", "mime-version", "subject", "to", "x-shearpin-notice"];
+                let expected = [
+                    "auto-submitted",
+                    "content-type",
+                    "date",
+                    "from",
+                    "message-id",
+                    "mime-version",
+                    "subject",
+                    "to",
+                    "x-shearpin-notice",
+                ];
                 assert_eq!(names, expected, "{notice:?} {text:?}");
                 assert_eq!(parsed.to().and_then(|to| to.first()).and_then(|a| a.address()), Some("owner@example.com"));
                 assert!(parsed.bcc().is_none() && parsed.cc().is_none());
@@ -71,6 +89,8 @@ mod tests {
     }
     #[test]
     fn no_address_carries_a_header() {
-        for evil in ["a@x.com\r\nBcc: b@y.com", "a@x.com,b@y.com", "<a@x.com>", "a@x.com\n"] { assert!(EmailAddress::parse(evil).is_err()); }
+        for evil in ["a@x.com\r\nBcc: b@y.com", "a@x.com,b@y.com", "<a@x.com>", "a@x.com\n"] {
+            assert!(EmailAddress::parse(evil).is_err());
+        }
     }
 }

@@ -12,9 +12,17 @@ const VALUE_CHARS_MAX: usize = 200;
 
 /// A message without its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Message { pub(crate) subject: String, pub(crate) text: String, pub(crate) html: String }
+pub(crate) struct Message {
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
 
-struct Filling { template: &'static str, link: String, values: Vec<(&'static str, String)> }
+struct Filling {
+    template: &'static str,
+    link: String,
+    values: Vec<(&'static str, String)>,
+}
 
 /// The message of a notice; `None` when it says nothing (PR-1).
 pub(crate) fn render(notice: &Notice, links: &LinkBase) -> Option<Message> {
@@ -22,30 +30,61 @@ pub(crate) fn render(notice: &Notice, links: &LinkBase) -> Option<Message> {
     let reset = || links.to("reset-request", None);
     let filling = match notice {
         Notice::Nothing => return None,
-        Notice::VerifyEmail { token } => of(include_str!("../notices/verify_email.txt"), links.to("verify", Some(token)), vec![]),
+        Notice::VerifyEmail { token } => {
+            of(include_str!("../notices/verify_email.txt"), links.to("verify", Some(token)), vec![])
+        }
         Notice::AlreadyRegistered => of(include_str!("../notices/already_registered.txt"), sign_in(), vec![]),
-        Notice::ResetPassword { token } => of(include_str!("../notices/reset_password.txt"), links.to("reset", Some(token)), vec![]),
-        Notice::PasswordWasReset { at, connections_removed, orders_left_open, orders_in_flight, may_still_arrive_until, not_me_token } => of(
-            include_str!("../notices/password_was_reset.txt"), links.to("not-me", Some(not_me_token)), vec![
-                ("at", at.clone()), ("connections_removed", connections_removed.to_string()),
-                ("may_still_arrive_until", may_still_arrive_until.clone()), ("orders", orders(orders_left_open)),
+        Notice::ResetPassword { token } => {
+            of(include_str!("../notices/reset_password.txt"), links.to("reset", Some(token)), vec![])
+        }
+        Notice::PasswordWasReset {
+            at,
+            connections_removed,
+            orders_left_open,
+            orders_in_flight,
+            may_still_arrive_until,
+            not_me_token,
+        } => of(
+            include_str!("../notices/password_was_reset.txt"),
+            links.to("not-me", Some(not_me_token)),
+            vec![
+                ("at", at.clone()),
+                ("connections_removed", connections_removed.to_string()),
+                ("may_still_arrive_until", may_still_arrive_until.clone()),
+                ("orders", orders(orders_left_open)),
                 ("in_flight", in_flight(orders_in_flight, may_still_arrive_until)),
             ],
         ),
-        Notice::SecondFactorAdded { at } => of(include_str!("../notices/second_factor_added.txt"), reset(), vec![("at", at.clone())]),
-        Notice::SecondFactorRemoved { at } => of(include_str!("../notices/second_factor_removed.txt"), reset(), vec![("at", at.clone())]),
+        Notice::SecondFactorAdded { at } => {
+            of(include_str!("../notices/second_factor_added.txt"), reset(), vec![("at", at.clone())])
+        }
+        Notice::SecondFactorRemoved { at } => {
+            of(include_str!("../notices/second_factor_removed.txt"), reset(), vec![("at", at.clone())])
+        }
         Notice::RecoveryCodeUsed { at, codes_left } => of(
-            include_str!("../notices/recovery_code_used.txt"), reset(), vec![("at", at.clone()), ("codes_left", codes_left.to_string())],
+            include_str!("../notices/recovery_code_used.txt"),
+            reset(),
+            vec![("at", at.clone()), ("codes_left", codes_left.to_string())],
         ),
-        Notice::RecoveryCodesReplaced { at } => of(include_str!("../notices/recovery_codes_replaced.txt"), reset(), vec![("at", at.clone())]),
-        Notice::KeyAttached { at, exchange, label } => of(include_str!("../notices/key_attached.txt"), reset(), key(at, exchange, label)),
-        Notice::KeyDetached { at, exchange, label } => of(include_str!("../notices/key_detached.txt"), reset(), key(at, exchange, label)),
-        Notice::WrongSecondFactor { at } => of(include_str!("../notices/wrong_second_factor.txt"), reset(), vec![("at", at.clone())]),
+        Notice::RecoveryCodesReplaced { at } => {
+            of(include_str!("../notices/recovery_codes_replaced.txt"), reset(), vec![("at", at.clone())])
+        }
+        Notice::KeyAttached { at, exchange, label } => {
+            of(include_str!("../notices/key_attached.txt"), reset(), key(at, exchange, label))
+        }
+        Notice::KeyDetached { at, exchange, label } => {
+            of(include_str!("../notices/key_detached.txt"), reset(), key(at, exchange, label))
+        }
+        Notice::WrongSecondFactor { at } => {
+            of(include_str!("../notices/wrong_second_factor.txt"), reset(), vec![("at", at.clone())])
+        }
     };
     Some(fill(&filling))
 }
 
-const fn of(template: &'static str, link: String, values: Vec<(&'static str, String)>) -> Filling { Filling { template, link, values } }
+const fn of(template: &'static str, link: String, values: Vec<(&'static str, String)>) -> Filling {
+    Filling { template, link, values }
+}
 
 fn key(at: &str, exchange: &str, label: &str) -> Vec<(&'static str, String)> {
     vec![("at", at.to_owned()), ("exchange", exchange.to_owned()), ("label", label.to_owned())]
@@ -53,15 +92,22 @@ fn key(at: &str, exchange: &str, label: &str) -> Vec<(&'static str, String)> {
 
 /// The paragraph about orders that nobody watches any more (PR-13). Its lines are our own: each order is one value.
 fn orders(open: &[String]) -> String {
-    if open.is_empty() { return "No order of yours was open.".to_owned(); }
+    if open.is_empty() {
+        return "No order of yours was open.".to_owned();
+    }
     format!("These orders were open and are no longer watched; look after them on the exchange:\n{}", list(open))
 }
 
 /// The paragraph about orders of which nobody knows yet whether the exchange has them (G2, RF-33).
 fn in_flight(sent: &[String], until: &str) -> String {
-    if sent.is_empty() { return "No order of yours was on its way without an answer.".to_owned(); }
+    if sent.is_empty() {
+        return "No order of yours was on its way without an answer.".to_owned();
+    }
     let until = one_line(until);
-    format!("The exchange had not answered these orders. Each may have arrived already or may still arrive until {until}; look for them on the exchange:\n{}", list(sent))
+    format!(
+        "The exchange had not answered these orders. Each may have arrived already or may still arrive until {until}; look for them on the exchange:\n{}",
+        list(sent)
+    )
 }
 
 fn list(orders: &[String]) -> String {
@@ -87,7 +133,8 @@ fn fill(filling: &Filling) -> Message {
     text.push('\n');
     let subject = subject.trim().to_owned();
     let html = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body></html>\n", escaped(&subject)
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{html}</body></html>\n",
+        escaped(&subject)
     );
     Message { subject, text, html }
 }
@@ -98,7 +145,10 @@ fn with_values(paragraph: &str, values: &[(&'static str, String)]) -> String {
     let mut rest = paragraph;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
-        let Some((name, behind)) = after.split_once('}') else { rest = after; break };
+        let Some((name, behind)) = after.split_once('}') else {
+            rest = after;
+            break;
+        };
         match values.iter().find(|(known, _)| *known == name) {
             Some(("orders" | "in_flight", lines)) => filled.push_str(lines),
             Some((_, value)) => filled.push_str(&one_line(value)),
@@ -116,7 +166,9 @@ fn one_line(value: &str) -> String {
 }
 
 /// Characters that reorder or hide what stands around them.
-const fn is_direction(c: char) -> bool { matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') }
+const fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
@@ -131,11 +183,24 @@ pub(crate) mod tests {
     pub(crate) fn all(text: &str) -> Vec<Notice> {
         let t = || text.to_owned();
         vec![
-            Notice::VerifyEmail { token: t() }, Notice::AlreadyRegistered, Notice::ResetPassword { token: t() },
-            Notice::PasswordWasReset { at: t(), connections_removed: 2, orders_left_open: vec![t(), t()], orders_in_flight: vec![t()], may_still_arrive_until: t(), not_me_token: t() },
-            Notice::SecondFactorAdded { at: t() }, Notice::SecondFactorRemoved { at: t() }, Notice::RecoveryCodeUsed { at: t(), codes_left: 9 },
-            Notice::RecoveryCodesReplaced { at: t() }, Notice::KeyAttached { at: t(), exchange: t(), label: t() },
-            Notice::KeyDetached { at: t(), exchange: t(), label: t() }, Notice::WrongSecondFactor { at: t() },
+            Notice::VerifyEmail { token: t() },
+            Notice::AlreadyRegistered,
+            Notice::ResetPassword { token: t() },
+            Notice::PasswordWasReset {
+                at: t(),
+                connections_removed: 2,
+                orders_left_open: vec![t(), t()],
+                orders_in_flight: vec![t()],
+                may_still_arrive_until: t(),
+                not_me_token: t(),
+            },
+            Notice::SecondFactorAdded { at: t() },
+            Notice::SecondFactorRemoved { at: t() },
+            Notice::RecoveryCodeUsed { at: t(), codes_left: 9 },
+            Notice::RecoveryCodesReplaced { at: t() },
+            Notice::KeyAttached { at: t(), exchange: t(), label: t() },
+            Notice::KeyDetached { at: t(), exchange: t(), label: t() },
+            Notice::WrongSecondFactor { at: t() },
         ]
     }
 
@@ -144,24 +209,42 @@ pub(crate) mod tests {
         for notice in all("2026-01-02T03:04:05.000Z") {
             let message = render(&notice, &links()).expect("words");
             assert!(!message.subject.is_empty() && message.subject.len() < 70, "{notice:?}");
-            for part in [&message.subject, &message.text, &message.html] { assert!(!part.contains(['{', '}']), "{notice:?}: {part}"); }
+            for part in [&message.subject, &message.text, &message.html] {
+                assert!(!part.contains(['{', '}']), "{notice:?}: {part}");
+            }
             assert!(message.text.contains("https://shearpin.example/#/"), "{notice:?}");
             assert!(message.html.contains("<a href=\"https://shearpin.example/#/"), "{notice:?}");
         }
     }
     #[test]
-    fn pr_1_nothing_says_nothing() { assert_eq!(render(&Notice::Nothing, &links()), None); }
+    fn pr_1_nothing_says_nothing() {
+        assert_eq!(render(&Notice::Nothing, &links()), None);
+    }
 
     #[test]
     fn no_value_gets_out_of_its_place() {
-        for evil in ["</p><script>x</script>", "a\r\nBcc: b@y.com\r\n\r\nbody", "{link}", "{at}", "\u{202e}moc.live", "https://evil.example"] {
+        for evil in [
+            "</p><script>x</script>",
+            "a\r\nBcc: b@y.com\r\n\r\nbody",
+            "{link}",
+            "{at}",
+            "\u{202e}moc.live",
+            "https://evil.example",
+        ] {
             for notice in all(evil) {
                 let message = render(&notice, &links()).expect("words");
                 assert!(!message.html.contains("<script"), "{notice:?}");
-                assert!(!message.text.contains('\r') && !message.text.contains("\nBcc:") && !message.text.contains('\u{202e}'), "{notice:?}");
+                assert!(
+                    !message.text.contains('\r')
+                        && !message.text.contains("\nBcc:")
+                        && !message.text.contains('\u{202e}'),
+                    "{notice:?}"
+                );
                 assert!(!message.subject.contains(evil), "{notice:?}");
                 // Every link is ours.
-                for link in message.html.split("href=\"").skip(1) { assert!(link.starts_with("https://shearpin.example/#/"), "{notice:?}: {link}"); }
+                for link in message.html.split("href=\"").skip(1) {
+                    assert!(link.starts_with("https://shearpin.example/#/"), "{notice:?}: {link}");
+                }
             }
         }
     }
@@ -169,10 +252,21 @@ pub(crate) mod tests {
     fn the_mail_of_a_reset_says_what_is_left_open() {
         let orders = vec!["BUY 0.1 ETH-USDT".to_owned(), "SELL 1 ETH-USDT".to_owned()];
         let notice = |orders_left_open| Notice::PasswordWasReset {
-            at: "then".into(), connections_removed: 3, orders_left_open, orders_in_flight: vec![], may_still_arrive_until: "later".into(), not_me_token: "t0k".into(),
+            at: "then".into(),
+            connections_removed: 3,
+            orders_left_open,
+            orders_in_flight: vec![],
+            may_still_arrive_until: "later".into(),
+            not_me_token: "t0k".into(),
         };
         let text = render(&notice(orders), &links()).expect("words").text;
-        for part in ["reset at then", "3 of your exchange keys", "until later", "\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n", "/#/not-me?token=t0k"] {
+        for part in [
+            "reset at then",
+            "3 of your exchange keys",
+            "until later",
+            "\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n",
+            "/#/not-me?token=t0k",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(render(&notice(vec![]), &links()).expect("words").text.contains("No order of yours was open."));
@@ -181,12 +275,22 @@ pub(crate) mod tests {
     fn rf_2_the_mail_of_a_reset_names_each_order_that_may_still_arrive_and_until_when() {
         let text = |orders_in_flight| {
             let notice = Notice::PasswordWasReset {
-                at: "then".into(), connections_removed: 1, orders_left_open: vec![], orders_in_flight, may_still_arrive_until: "later".into(), not_me_token: "t0k".into(),
+                at: "then".into(),
+                connections_removed: 1,
+                orders_left_open: vec![],
+                orders_in_flight,
+                may_still_arrive_until: "later".into(),
+                not_me_token: "t0k".into(),
             };
             render(&notice, &links()).expect("words").text
         };
         let told = text(vec!["BUY 0.1 ETH-USDT".to_owned(), "SELL 1 ETH-USDT".to_owned()]);
-        assert!(told.contains("may still arrive until later; look for them on the exchange:\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n"), "{told}");
+        assert!(
+            told.contains(
+                "may still arrive until later; look for them on the exchange:\n- BUY 0.1 ETH-USDT\n- SELL 1 ETH-USDT\n"
+            ),
+            "{told}"
+        );
         assert!(text(vec![]).contains("No order of yours was on its way without an answer."));
     }
 }

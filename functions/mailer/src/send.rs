@@ -28,25 +28,36 @@ pub(crate) enum Worked {
 }
 
 /// How a send ended that did not succeed. Names the code alone: requests and answers hold the mail.
-enum NotSent { Certainly { code: String, for_ever: bool }, Perhaps }
+enum NotSent {
+    Certainly { code: String, for_ever: bool },
+    Perhaps,
+}
 
-pub(crate) async fn work(deps: &Deps, id: JobId) -> Worked { done_or_not(deps, id).await.unwrap_or_else(|ended| ended) }
+pub(crate) async fn work(deps: &Deps, id: JobId) -> Worked {
+    done_or_not(deps, id).await.unwrap_or_else(|ended| ended)
+}
 
 async fn done_or_not(deps: &Deps, id: JobId) -> Result<Worked, Worked> {
-    let Some(job) = deps.store.find_open_job(id).await.map_err(failed)? else { return Ok(Worked::NothingToDo("the job is done")) };
+    let Some(job) = deps.store.find_open_job(id).await.map_err(failed)? else {
+        return Ok(Worked::NothingToDo("the job is done"));
+    };
     let Job { work: Work::Mail(mail), .. } = job else { return Ok(Worked::NothingToDo("the job is no mail")) };
     // PR-1: "nothing" costs what a mail costs up to here, and ends without one.
     let Some(message) = render(&mail.notice, &deps.links) else { return finish(deps, id).await };
     let to = EmailAddress::parse(&mail.to).map_err(|_| Worked::GiveUp("the address is none".into()))?;
     // RF-28: two workers at once send one mail.
-    if !deps.store.claim_mail(id, deps.clock.now()).await.map_err(failed)? { return Ok(Worked::Later("another worker has it")); }
+    if !deps.store.claim_mail(id, deps.clock.now()).await.map_err(failed)? {
+        return Ok(Worked::Later("another worker has it"));
+    }
     let bytes = mime(id, &to, message, &deps.sender, deps.clock.now());
     match send(deps, &to, &mail, bytes).await {
         Ok(()) => finish(deps, id).await,
         Err(NotSent::Certainly { code, for_ever }) => {
             // Nobody got it, so the next try need not wait for the lease to end. Should this fail, it waits.
             let released = deps.store.release_mail(id).await;
-            if let Err(error) = released { tracing::warn!(job = %id, cause = %error, "the lease of a mail was not given back"); }
+            if let Err(error) = released {
+                tracing::warn!(job = %id, cause = %error, "the lease of a mail was not given back");
+            }
             Err(if for_ever { Worked::GiveUp(code) } else { Worked::Retry(code) })
         }
         Err(NotSent::Perhaps) => Err(Worked::Later("it may have been sent")),
@@ -54,12 +65,20 @@ async fn done_or_not(deps: &Deps, id: JobId) -> Result<Worked, Worked> {
 }
 
 async fn send(deps: &Deps, to: &EmailAddress, mail: &Mail, bytes: Vec<u8>) -> Result<(), NotSent> {
-    let certainly = |code: &str, for_ever| NotSent::Certainly { code: format!("{}: SendEmail: {code}", mail.notice.name()), for_ever };
+    let certainly = |code: &str, for_ever| NotSent::Certainly {
+        code: format!("{}: SendEmail: {code}", mail.notice.name()),
+        for_ever,
+    };
     let raw = RawMessage::builder().data(Blob::new(bytes)).build().map_err(|_| certainly("no message", true))?;
-    let sent = deps.ses.send_email().from_email_address(&deps.mail_from)
+    let sent = deps
+        .ses
+        .send_email()
+        .from_email_address(&deps.mail_from)
         .destination(Destination::builder().to_addresses(to.key()).build())
         .content(EmailContent::builder().raw(raw).build())
-        .set_configuration_set_name(deps.configuration_set.clone()).send().await;
+        .set_configuration_set_name(deps.configuration_set.clone())
+        .send()
+        .await;
     let Err(error) = sent else { return Ok(()) };
     match &error {
         SdkError::ConstructionFailure(_) => Err(certainly("not sent", false)),
@@ -86,6 +105,8 @@ async fn finish(deps: &Deps, job: JobId) -> Result<Worked, Worked> {
 fn failed(error: StoreError) -> Worked {
     match error {
         StoreError::Corrupt { .. } => Worked::GiveUp(error.to_string()),
-        StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => Worked::Retry(error.to_string()),
+        StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => {
+            Worked::Retry(error.to_string())
+        }
     }
 }

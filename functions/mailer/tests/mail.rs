@@ -13,15 +13,21 @@ use std::sync::Arc;
 use store::entity::job::{self, Mail, Notice};
 use world::World;
 
-fn notice() -> Notice { Notice::VerifyEmail { token: "t0ken-canary".into() } }
+fn notice() -> Notice {
+    Notice::VerifyEmail { token: "t0ken-canary".into() }
+}
 async fn order_to(world: &World, to: &str, notice: Notice) -> JobId {
     let id = JobId::new(world.ulid());
     let mail = Mail { to: to.into(), notice };
     world.store.write_one(job::put_mail(id, None, &mail, world.now()).unwrap()).await.unwrap().unwrap();
     id
 }
-async fn order(world: &World, notice: Notice) -> JobId { order_to(world, "owner@example.com", notice).await }
-async fn is_open(world: &World, job: JobId) -> bool { world.store.find_open_job(job).await.unwrap().is_some() }
+async fn order(world: &World, notice: Notice) -> JobId {
+    order_to(world, "owner@example.com", notice).await
+}
+async fn is_open(world: &World, job: JobId) -> bool {
+    world.store.find_open_job(job).await.unwrap().is_some()
+}
 fn event(pks: &[String]) -> Event {
     let records: Vec<_> = pks.iter().enumerate().map(|(at, pk)| json!({
         "awsRegion": "us-east-1", "eventID": at.to_string(), "eventName": "MODIFY", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
@@ -44,14 +50,19 @@ async fn a_mail_is_sent_once_and_its_link_forgotten() {
     assert!(work(&world, &[job]).await.is_empty());
     let mails = world.emulators.mailbox().unwrap();
     assert_eq!(mails.len(), 1);
-    assert_eq!((mails[0].to.as_slice(), mails[0].subject.as_str()), (["owner@example.com".to_owned()].as_slice(), "Verify your e-mail address"));
+    assert_eq!(
+        (mails[0].to.as_slice(), mails[0].subject.as_str()),
+        (["owner@example.com".to_owned()].as_slice(), "Verify your e-mail address")
+    );
     let link = "https://shearpin.example/#/verify?token=t0ken-canary";
     assert!(mails[0].text.as_ref().unwrap().contains(link) && mails[0].html.as_ref().unwrap().contains(link));
     // The token is not kept beside the record of its sending.
     let row = world.store.read(store::Table::Outbox, &job::key(job)).await.unwrap().unwrap();
     assert!(!format!("{row:?}").contains("t0ken-canary"));
     // The outbox and the mail service, and nothing else.
-    for service in [Service::SecretsManager, Service::Kms] { assert!(world.operations("mailer", service).is_empty()); }
+    for service in [Service::SecretsManager, Service::Kms] {
+        assert!(world.operations("mailer", service).is_empty());
+    }
 }
 
 #[tokio::test]

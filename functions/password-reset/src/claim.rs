@@ -23,12 +23,17 @@ impl Claim {
     pub(crate) async fn of(deps: &Deps, token: &Secret<String>, now: WallTime) -> Result<Self, Problem> {
         // EXPOSE: only its hash is looked up.
         let hash = token.expose(|text| TokenHash::of(Purpose::PasswordReset, text));
-        let found = deps.store.find_reset(&hash).await?.filter(|t| t.is_open(now)).ok_or_else(Problem::reset_refused)?;
+        let found =
+            deps.store.find_reset(&hash).await?.filter(|t| t.is_open(now)).ok_or_else(Problem::reset_refused)?;
         // RF-16: only the newest.
-        if !deps.store.is_newest_reset(found.user, &hash).await? { return Err(Problem::reset_refused()); }
+        if !deps.store.is_newest_reset(found.user, &hash).await? {
+            return Err(Problem::reset_refused());
+        }
         let user = deps.store.find_user(found.user).await?.ok_or_else(Problem::reset_refused)?;
         // PR-4: dead after any change of credentials.
-        if user.cred_version != found.cred_version { return Err(Problem::reset_refused()); }
+        if user.cred_version != found.cred_version {
+            return Err(Problem::reset_refused());
+        }
         let credential = deps.store.find_credential(found.user).await?.ok_or_else(Problem::reset_refused)?;
         Ok(Self { hash, user, credential })
     }

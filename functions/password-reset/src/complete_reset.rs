@@ -52,19 +52,38 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
     check_policy(&password, &claim.credential.email).map_err(too_weak)?;
     let factor = verify(&deps, &claim.credential, &shown, now).await?;
     // RL-5: who has a good link is still one of many who want a hash computed.
-    if !deps.store.charge_source(request.source(), now).await? { return Err(Problem::too_many_requests().retry_after(60)); }
+    if !deps.store.charge_source(request.source(), now).await? {
+        return Err(Problem::too_many_requests().retry_after(60));
+    }
     let hash = hashed(&deps, &password).await?;
-    if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? { return Err(Problem::reset_refused()); }
+    if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? {
+        return Err(Problem::reset_refused());
+    }
     // For display alone: a reset does not wait for a list. Read behind the fence, so that nothing is authorised after it.
-    let found = under_way(&deps.store, claim.user.id).await.inspect_err(|error| tracing::warn!(%error, "open orders not listed")).ok();
+    let found = under_way(&deps.store, claim.user.id)
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "open orders not listed"))
+        .ok();
     let (open, in_flight) = found.map_or((None, None), |found| (Some(found.open), Some(found.in_flight)));
     let not_me = new_token(Purpose::NotMe, deps.host.entropy.bytes());
     let completing = Completing {
-        token: &claim.hash, user: claim.user.id, cred_version: claim.user.cred_version, hash: &hash, factor: factor.as_ref(),
-        to: &claim.credential.email, orders_left_open: &lines(open.as_deref()), orders_in_flight: &lines(in_flight.as_deref()), not_me: &not_me, source: request.source(),
+        token: &claim.hash,
+        user: claim.user.id,
+        cred_version: claim.user.cred_version,
+        hash: &hash,
+        factor: factor.as_ref(),
+        to: &claim.credential.email,
+        orders_left_open: &lines(open.as_deref()),
+        orders_in_flight: &lines(in_flight.as_deref()),
+        not_me: &not_me,
+        source: request.source(),
     };
     let done = deps.store.complete_reset(&completing, &deps.host).await.map_err(problem)?;
-    let body = Completed { connections_removed: done.connections_removed, orders_left_open: open, orders_in_flight: in_flight };
+    let body = Completed {
+        connections_removed: done.connections_removed,
+        orders_left_open: open,
+        orders_in_flight: in_flight,
+    };
     Ok(Answer::ok(&body).without_session_cookie())
 }
 

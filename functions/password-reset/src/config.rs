@@ -38,10 +38,15 @@ impl Deps {
         // Without the key for seeds no account with a second factor could be reset.
         host.environment.text("KEY_IDENTITY")?;
         Ok(Self {
-            store: store::Store::of(host), key: identity_key::IdentityKey::of(host)?, parameters: hash_parameters(host)?, host: host.clone(),
+            store: store::Store::of(host),
+            key: identity_key::IdentityKey::of(host)?,
+            parameters: hash_parameters(host)?,
+            host: host.clone(),
         })
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }

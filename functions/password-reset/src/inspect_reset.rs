@@ -13,17 +13,25 @@ use crate::open_orders::under_way;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { token: Secret<String> }
+struct Form {
+    token: Secret<String>,
+}
 
 /// Numbers alone: whoever holds only the mailbox learns no more than what a reset would do.
 #[derive(Serialize)]
-struct Inspected { factors: Vec<&'static str>, connections: usize, bots: usize, open_orders: usize }
+struct Inspected {
+    factors: Vec<&'static str>,
+    connections: usize,
+    bots: usize,
+    open_orders: usize,
+}
 
 /// Shows it.
 pub async fn inspect_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let Form { token } = request.json()?;
     let claim = Claim::of(&deps, &token, deps.host.clock.now()).await?;
-    let connections = deps.store.list_connections(claim.user.id).await?.iter().filter(|c| c.status == Status::Live).count();
+    let connections =
+        deps.store.list_connections(claim.user.id).await?.iter().filter(|c| c.status == Status::Live).count();
     let under_way = under_way(&deps.store, claim.user.id).await?;
     // Before a reset, an order without an answer counts as open: it may be.
     let open_orders = under_way.open.len() + under_way.in_flight.len();

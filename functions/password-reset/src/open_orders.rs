@@ -12,14 +12,31 @@ use strategy::order::{OrderKind, PlannedOrder, Side};
 
 /// An order as its owner knows it.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct ListedOrder { client_order_id: String, pair: String, side: &'static str, r#type: &'static str, quantity: String, price: Option<String> }
+pub(crate) struct ListedOrder {
+    client_order_id: String,
+    pair: String,
+    side: &'static str,
+    r#type: &'static str,
+    quantity: String,
+    price: Option<String>,
+}
 
 impl ListedOrder {
     fn of(order: &PlannedOrder, pair: &str) -> Self {
-        let (kind, price) = match order.kind { OrderKind::Market => ("market", None), OrderKind::Limit { price } => ("limit", Some(price.to_string())) };
+        let (kind, price) = match order.kind {
+            OrderKind::Market => ("market", None),
+            OrderKind::Limit { price } => ("limit", Some(price.to_string())),
+        };
         Self {
-            client_order_id: order.client_order_id.to_string(), pair: pair.to_owned(),
-            side: match order.side { Side::Buy => "buy", Side::Sell => "sell" }, r#type: kind, quantity: order.quantity.to_string(), price,
+            client_order_id: order.client_order_id.to_string(),
+            pair: pair.to_owned(),
+            side: match order.side {
+                Side::Buy => "buy",
+                Side::Sell => "sell",
+            },
+            r#type: kind,
+            quantity: order.quantity.to_string(),
+            price,
         }
     }
     /// One line for the notice.
@@ -43,7 +60,15 @@ pub(crate) struct UnderWay {
 pub(crate) async fn under_way(store: &Store, user: UserId) -> Result<UnderWay, StoreError> {
     let of = |prefix: &'static str| async move {
         let condition = "user_key = :user AND begins_with(sk, :prefix)";
-        store.query(Table::Trading, Some("user"), condition, [(":user", s(format!("USER#{user}"))), (":prefix", s(prefix))], None).await
+        store
+            .query(
+                Table::Trading,
+                Some("user"),
+                condition,
+                [(":user", s(format!("USER#{user}"))), (":prefix", s(prefix))],
+                None,
+            )
+            .await
     };
     let mut in_flight = Vec::new();
     // Read before the orders: what is answered in between is listed as open, and nothing falls between the two lists.

@@ -22,7 +22,9 @@ use crate::Deps;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { email: String }
+struct Form {
+    email: String,
+}
 
 /// Queues the link. Three reads and one transaction, whoever asks for whatever address.
 pub async fn request_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -44,9 +46,13 @@ pub async fn request_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, 
     };
     let user = user.unwrap_or_else(|| User::new(nobody));
     let requesting = Requesting {
-        whose: &whose, budget: &Stored { state: admitted.unwrap_or(budget.state), version: budget.version },
-        token: admitted.map(|_| (user.id, user.cred_version, &token.hash)), mail: &Mail { to: email.to_string(), notice },
-        job: JobId::new(deps.host.entropy.ulid(now)), id: deps.host.entropy.ulid(now), now,
+        whose: &whose,
+        budget: &Stored { state: admitted.unwrap_or(budget.state), version: budget.version },
+        token: admitted.map(|_| (user.id, user.cred_version, &token.hash)),
+        mail: &Mail { to: email.to_string(), notice },
+        job: JobId::new(deps.host.entropy.ulid(now)),
+        id: deps.host.entropy.ulid(now),
+        now,
     };
     // Losing the race for the budget means that another mail is under way.
     let _sent = deps.store.request_reset(&requesting).await?;
@@ -56,6 +62,10 @@ pub async fn request_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, 
 /// SU-5: exactly one plain address.
 fn address(text: &str) -> Result<EmailAddress, Problem> {
     EmailAddress::parse(text).map_err(|error| {
-        Problem::invalid_fields().with_faults(vec![Fault { pointer: "/email".into(), code: "not_an_address".into(), detail: error.to_string() }])
+        Problem::invalid_fields().with_faults(vec![Fault {
+            pointer: "/email".into(),
+            code: "not_an_address".into(),
+            detail: error.to_string(),
+        }])
     })
 }

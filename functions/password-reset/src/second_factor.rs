@@ -20,7 +20,11 @@ const CHARGE_TRIES_MAX: usize = 4;
 
 /// What was shown.
 #[derive(Debug)]
-pub(crate) enum Shown { Nothing, Totp(Secret<String>), RecoveryCode(Secret<String>) }
+pub(crate) enum Shown {
+    Nothing,
+    Totp(Secret<String>),
+    RecoveryCode(Secret<String>),
+}
 
 impl Shown {
     /// At most one of the two fields.
@@ -30,23 +34,35 @@ impl Shown {
             (Some(code), None) => Ok(Self::Totp(code)),
             (None, Some(code)) => Ok(Self::RecoveryCode(code)),
             (Some(_), Some(_)) => Err(Problem::invalid_fields().with_faults(vec![Fault {
-                pointer: "/recovery_code".into(), code: "one_factor".into(), detail: "Send totp or recovery_code, not both.".into(),
+                pointer: "/recovery_code".into(),
+                code: "one_factor".into(),
+                detail: "Send totp or recovery_code, not both.".into(),
             }])),
         }
     }
 }
 
 /// Why a shown factor does not count.
-enum Failed { Wrong, Ours(Problem) }
+enum Failed {
+    Wrong,
+    Ours(Problem),
+}
 
 /// The factor that the commit spends; `None` where none is on.
-pub(crate) async fn verify(deps: &Deps, credential: &Credential, shown: &Shown, now: WallTime) -> Result<Option<Factor>, Problem> {
+pub(crate) async fn verify(
+    deps: &Deps,
+    credential: &Credential,
+    shown: &Shown,
+    now: WallTime,
+) -> Result<Option<Factor>, Problem> {
     let Some(on) = &credential.totp else { return Ok(None) };
     let charged = match shown {
         Shown::Nothing => return Err(Problem::second_factor_missing()),
         // TP-10a: after ten failures no TOTP is looked at.
         Shown::Totp(_) => {
-            if !charge(deps, credential.user, now).await? { return Err(Problem::reset_refused()); }
+            if !charge(deps, credential.user, now).await? {
+                return Err(Problem::reset_refused());
+            }
             true
         }
         // A recovery code has 128 bits: it is counted like any other (RC-4), and still taken when the budget is used up.
@@ -54,7 +70,9 @@ pub(crate) async fn verify(deps: &Deps, credential: &Credential, shown: &Shown, 
     };
     let evaluated = evaluate(deps, credential, on, shown, now).await;
     // A right factor was no failure, and a fault of ours is none either (RF-31).
-    if charged && !matches!(evaluated, Err(Failed::Wrong)) { take_back(deps, credential.user, now).await?; }
+    if charged && !matches!(evaluated, Err(Failed::Wrong)) {
+        take_back(deps, credential.user, now).await?;
+    }
     match evaluated {
         Ok(factor) => Ok(Some(factor)),
         Err(Failed::Wrong) => Err(Problem::reset_refused()),
@@ -63,11 +81,21 @@ pub(crate) async fn verify(deps: &Deps, credential: &Credential, shown: &Shown, 
 }
 
 /// A step that was used before is wrong (TP-5, TP-7).
-async fn evaluate(deps: &Deps, credential: &Credential, on: &TotpFactor, shown: &Shown, now: WallTime) -> Result<Factor, Failed> {
+async fn evaluate(
+    deps: &Deps,
+    credential: &Credential,
+    on: &TotpFactor,
+    shown: &Shown,
+    now: WallTime,
+) -> Result<Factor, Failed> {
     match shown {
         Shown::Nothing => Err(Failed::Wrong),
         Shown::Totp(code) => {
-            let seed = deps.key.open_seed(credential.user, &on.sealed_seed).await.map_err(|e| Failed::Ours(Problem::unavailable().logged(e)))?;
+            let seed = deps
+                .key
+                .open_seed(credential.user, &on.sealed_seed)
+                .await
+                .map_err(|e| Failed::Ours(Problem::unavailable().logged(e)))?;
             // EXPOSE: compared in constant time.
             let step = code.expose(|text| matched_step(&seed, text, now)).ok_or(Failed::Wrong)?;
             if step > credential.totp_last_step { Ok(Factor::Totp(step)) } else { Err(Failed::Wrong) }
@@ -90,7 +118,9 @@ async fn charge(deps: &Deps, user: UserId, now: WallTime) -> Result<bool, Proble
     for _ in 0..CHARGE_TRIES_MAX {
         let found = deps.store.find_budget(&whose, Kind::ResetFactor, ResetFactorBudget::FRESH).await?;
         let Ok(charged) = found.state.admit(now) else { return Ok(false) };
-        if deps.store.write_budget(&whose, Kind::ResetFactor, &charged, found.version, now).await? { return Ok(true); }
+        if deps.store.write_budget(&whose, Kind::ResetFactor, &charged, found.version, now).await? {
+            return Ok(true);
+        }
     }
     Err(Problem::try_again().retry_after(1))
 }
@@ -100,7 +130,9 @@ async fn take_back(deps: &Deps, user: UserId, now: WallTime) -> Result<(), Store
     let whose = Whose::User(user);
     for _ in 0..2 * CHARGE_TRIES_MAX {
         let found = deps.store.find_budget(&whose, Kind::ResetFactor, ResetFactorBudget::FRESH).await?;
-        if deps.store.write_budget(&whose, Kind::ResetFactor, &found.state.refunded(), found.version, now).await? { return Ok(()); }
+        if deps.store.write_budget(&whose, Kind::ResetFactor, &found.state.refunded(), found.version, now).await? {
+            return Ok(());
+        }
     }
     Ok(())
 }

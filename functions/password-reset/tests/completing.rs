@@ -41,7 +41,8 @@ async fn pr_8_a_reset_without_a_factor_does_everything_in_one_transaction() {
     assert_eq!(answered.is_ok(200), json!({"connections_removed": 2, "orders_left_open": [], "orders_in_flight": []}));
     assert_eq!(world.calls("TransactWriteItems"), 1, "G6");
     // PR-11: no session comes of it, and the browser forgets its own.
-    let cookies: Vec<_> = answered.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, v)| v.as_str()).collect();
+    let cookies: Vec<_> =
+        answered.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, v)| v.as_str()).collect();
     assert_eq!(cookies, ["__Host-session=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"]);
     assert!(!world.session_is_alive(&session).await);
 
@@ -63,14 +64,33 @@ async fn pr_8_a_reset_without_a_factor_does_everything_in_one_transaction() {
         let ttl: i64 = row.number("ttl").unwrap();
         assert_eq!(ttl, t0.seconds() + 90 * 86_400, "history, by its time to live");
         // G4: the erasure is ordered in the same commit.
-        assert_eq!(world.shreds().await.iter().filter(|job| job.connection == id && job.secret_arn == found.secret_arn).count(), 1);
+        assert_eq!(
+            world
+                .shreds()
+                .await
+                .iter()
+                .filter(|job| job.connection == id && job.secret_arn == found.secret_arn)
+                .count(),
+            1
+        );
     }
     assert_eq!(world.shreds().await.len(), 2);
 
-    let notices: Vec<_> = world.mails().await.into_iter().filter(|m| matches!(m.notice, Notice::PasswordWasReset { .. })).collect();
+    let notices: Vec<_> =
+        world.mails().await.into_iter().filter(|m| matches!(m.notice, Notice::PasswordWasReset { .. })).collect();
     let [notice] = notices.as_slice() else { panic!("one notice: {notices:?}") };
     assert_eq!(notice.to, owner.email);
-    let Notice::PasswordWasReset { at, connections_removed, orders_left_open, orders_in_flight, may_still_arrive_until, not_me_token } = &notice.notice else { panic!() };
+    let Notice::PasswordWasReset {
+        at,
+        connections_removed,
+        orders_left_open,
+        orders_in_flight,
+        may_still_arrive_until,
+        not_me_token,
+    } = &notice.notice
+    else {
+        panic!()
+    };
     assert_eq!((at, *connections_removed, orders_left_open.len(), orders_in_flight.len()), (&t0.to_string(), 2, 0, 0));
     assert_eq!(may_still_arrive_until, &t0.plus_seconds(4).to_string(), "G2");
     // PR-13: the link names this reset and carries a secret that is stored as a hash alone, for 72 h.
@@ -95,7 +115,9 @@ async fn pr_9_with_a_factor_the_token_alone_sets_no_password() {
     complete(&world, &token, json!({})).await.is(422, "second_factor_missing");
     complete(&world, &token, json!({"totp": null})).await.is(422, "second_factor_missing");
     complete(&world, &token, json!({"totp": "000000"})).await.is(400, "reset_refused");
-    complete(&world, &token, json!({"totp": world.code(&owner), "recovery_code": owner.codes[0]})).await.is(422, "invalid_fields");
+    complete(&world, &token, json!({"totp": world.code(&owner), "recovery_code": owner.codes[0]}))
+        .await
+        .is(422, "invalid_fields");
     assert_eq!(world.everything().await, before);
     let code = world.code(&owner);
     complete(&world, &token, json!({"totp": code})).await.is_ok(200);
@@ -112,7 +134,8 @@ async fn tp_7_a_code_used_elsewhere_is_refused_and_one_used_here_is_used() {
     let world = world();
     let owner = world.owner(true).await;
     let step = TotpStep::at(world.clock.at());
-    let burn = Write::update(Table::Identity, credential::key(owner.id), "SET #totp_last_step = :step").value(":step", n(step.value()));
+    let burn = Write::update(Table::Identity, credential::key(owner.id), "SET #totp_last_step = :step")
+        .value(":step", n(step.value()));
     world.write(vec![burn]).await;
     let token = world.reset_token(&owner).await;
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is(400, "reset_refused");
@@ -130,7 +153,11 @@ async fn rc_3_a_recovery_code_replaces_the_factor_once_and_never_the_token() {
     let token = world.reset_token(&owner).await;
     complete(&world, &token, json!({"recovery_code": "anything"})).await.is(400, "reset_refused");
     complete(&world, "no token", json!({"recovery_code": owner.codes[0]})).await.is(400, "reset_refused");
-    assert_eq!(charges(&world, &owner).await, 1, "RC-4: a wrong code is a failure, and without a token none is looked at");
+    assert_eq!(
+        charges(&world, &owner).await,
+        1,
+        "RC-4: a wrong code is a failure, and without a token none is looked at"
+    );
     complete(&world, &token, json!({"recovery_code": owner.codes[0]})).await.is_ok(200);
     assert_eq!(world.store.recovery_codes(owner.id).await.unwrap().len(), 9);
     // TP-8: the current and the next step are burned.
@@ -146,8 +173,11 @@ async fn pr_16_the_policy_is_that_of_the_sign_up_and_needs_a_valid_token() {
     let owner = world.owner(true).await;
     let token = world.reset_token(&owner).await;
     for (password, why) in [
-        ("short", "too_short"), ("passwordpassword", "common"), ("shearpin shearpin shearpin", "product_word"),
-        (&owner.email, "own_email"), (&"long and unguessable ".repeat(13), "too_long"),
+        ("short", "too_short"),
+        ("passwordpassword", "common"),
+        ("shearpin shearpin shearpin", "product_word"),
+        (&owner.email, "own_email"),
+        (&"long and unguessable ".repeat(13), "too_long"),
     ] {
         let body = |token: &str| json!({"token": token, "password": password, "totp": "000000"});
         let answered = world.post("/v1/password-reset/complete", body(&token)).await;
@@ -174,7 +204,13 @@ async fn rf_35_a_held_younger_than_72_hours_stays_and_an_older_one_cools() {
         let owner = world.owner(false).await;
         let held_at = world.clock.at().plus_seconds(-hours * 3600).ms();
         let hold = "SET #trading_state = :held, #held_at = :at";
-        world.write(vec![Write::update(Table::Identity, user::key(owner.id), hold).value(":held", s("HELD")).value(":at", n(held_at))]).await;
+        world
+            .write(vec![
+                Write::update(Table::Identity, user::key(owner.id), hold)
+                    .value(":held", s("HELD"))
+                    .value(":at", n(held_at)),
+            ])
+            .await;
         let token = world.reset_token(&owner).await;
         complete(&world, &token, json!({})).await.is_ok(200);
         let row = world.row(Table::Identity, &user::key(owner.id)).await.unwrap();
@@ -189,7 +225,9 @@ async fn tp_10a_ten_wrong_factors_in_thirty_days_and_no_eleventh_is_looked_at() 
     let world = world();
     let owner = world.owner(true).await;
     let token = world.reset_token(&owner).await;
-    for _ in 0..10 { complete(&world, &token, json!({"totp": "000000"})).await.is(400, "reset_refused"); }
+    for _ in 0..10 {
+        complete(&world, &token, json!({"totp": "000000"})).await.is(400, "reset_refused");
+    }
     world.emulators.reset_calls();
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is(400, "reset_refused");
     assert_eq!(world.calls("Decrypt"), 0, "a right one is not even looked at");
@@ -211,7 +249,9 @@ async fn tp_10a_a_right_factor_is_no_failure_and_restores_none() {
     let world = world();
     let owner = world.owner(true).await;
     let token = world.reset_token(&owner).await;
-    for _ in 0..9 { complete(&world, &token, json!({"totp": "000000"})).await.is(400, "reset_refused"); }
+    for _ in 0..9 {
+        complete(&world, &token, json!({"totp": "000000"})).await.is(400, "reset_refused");
+    }
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is_ok(200);
     assert_eq!(charges(&world, &owner).await, 9);
 }
@@ -222,11 +262,15 @@ async fn tp_10a_a_burst_of_wrong_factors_is_looked_at_ten_times() {
     let owner = world.owner(true).await;
     let token = world.reset_token(&owner).await;
     world.emulators.reset_calls();
-    let tries: Vec<_> = (0..60).map(|_| {
-        let (world, token) = (world.clone(), token.clone());
-        tokio::spawn(async move { complete(&world, &token, json!({"totp": "000000"})).await })
-    }).collect();
-    for answered in tries { assert!(matches!(answered.await.unwrap().code().as_str(), "reset_refused" | "try_again")); }
+    let tries: Vec<_> = (0..60)
+        .map(|_| {
+            let (world, token) = (world.clone(), token.clone());
+            tokio::spawn(async move { complete(&world, &token, json!({"totp": "000000"})).await })
+        })
+        .collect();
+    for answered in tries {
+        assert!(matches!(answered.await.unwrap().code().as_str(), "reset_refused" | "try_again"));
+    }
     assert!(world.calls("Decrypt") <= 10, "{}", world.calls("Decrypt"));
 }
 
@@ -256,15 +300,30 @@ async fn rc_2_fifty_parallel_uses_of_one_recovery_code_are_one() {
 async fn pr_8_whatever_changes_under_it_aborts_the_whole_reset() {
     type Change = fn(&World, &Owner, &str) -> Write;
     let changes: [(&str, Change); 8] = [
-        ("token used", |_, _, token| Write::update(Table::Identity, reset_token::key(&hash_of(token)), "SET #used_at = :n, #used_by = :who")
-            .value(":n", n(1)).value(":who", s("another"))),
+        ("token used", |_, _, token| {
+            Write::update(Table::Identity, reset_token::key(&hash_of(token)), "SET #used_at = :n, #used_by = :who")
+                .value(":n", n(1))
+                .value(":who", s("another"))
+        }),
         ("token gone", |_, _, token| Write::delete(Table::Identity, reset_token::key(&hash_of(token)))),
-        ("token expired", |_, _, token| Write::update(Table::Identity, reset_token::key(&hash_of(token)), "SET #expires_at = :n").value(":n", n(1))),
-        ("token of another version", |_, _, token| Write::update(Table::Identity, reset_token::key(&hash_of(token)), "SET #cred_version = :n").value(":n", n(9))),
-        ("a newer token", |_, owner, _| Write::update(Table::Identity, reset_token::pointer_key(owner.id), "SET #newest = :n").value(":n", s("newer"))),
-        ("credentials changed", |_, owner, _| Write::update(Table::Identity, user::key(owner.id), "SET #cred_version = :n").value(":n", n(9))),
-        ("step used", |world, owner, _| Write::update(Table::Identity, credential::key(owner.id), "SET #totp_last_step = :n")
-            .value(":n", n(TotpStep::at(world.clock.at()).value()))),
+        ("token expired", |_, _, token| {
+            Write::update(Table::Identity, reset_token::key(&hash_of(token)), "SET #expires_at = :n").value(":n", n(1))
+        }),
+        ("token of another version", |_, _, token| {
+            Write::update(Table::Identity, reset_token::key(&hash_of(token)), "SET #cred_version = :n")
+                .value(":n", n(9))
+        }),
+        ("a newer token", |_, owner, _| {
+            Write::update(Table::Identity, reset_token::pointer_key(owner.id), "SET #newest = :n")
+                .value(":n", s("newer"))
+        }),
+        ("credentials changed", |_, owner, _| {
+            Write::update(Table::Identity, user::key(owner.id), "SET #cred_version = :n").value(":n", n(9))
+        }),
+        ("step used", |world, owner, _| {
+            Write::update(Table::Identity, credential::key(owner.id), "SET #totp_last_step = :n")
+                .value(":n", n(TotpStep::at(world.clock.at()).value()))
+        }),
         ("factor gone", |_, owner, _| Write::update(Table::Identity, credential::key(owner.id), "REMOVE #totp_seed")),
     ];
     for (name, change) in changes {
@@ -283,7 +342,9 @@ async fn pr_9_a_factor_turned_on_under_a_reset_without_one_aborts_it() {
     let world = Arc::new(world());
     let owner = world.owner(false).await;
     let token = world.reset_token(&owner).await;
-    let on = Write::update(Table::Identity, credential::key(owner.id), "SET #totp_seed = :s, #enrolled_at = :n").value(":s", s("x")).value(":n", n(1));
+    let on = Write::update(Table::Identity, credential::key(owner.id), "SET #totp_seed = :s, #enrolled_at = :n")
+        .value(":s", s("x"))
+        .value(":n", n(1));
     paused_at_the_commit(&world, &token, json!({}), vec![on]).await.is(400, "reset_refused");
     assert!(world.password_is(&owner, PASSWORD).await);
 }
@@ -315,7 +376,10 @@ async fn rf_21_a_connection_that_went_in_between_is_not_revoked_twice() {
     let (stays, goes) = (world.attach(&owner, "paper").await, world.attach(&owner, "paper").await);
     let token = world.reset_token(&owner).await;
     let revoke = "SET #status = :revoked, #revoked_at = :n, #revoked_by = :by";
-    let gone = Write::update(Table::Vault, connection::key(owner.id, goes), revoke).value(":revoked", s("REVOKED")).value(":n", n(1)).value(":by", s("detached"));
+    let gone = Write::update(Table::Vault, connection::key(owner.id, goes), revoke)
+        .value(":revoked", s("REVOKED"))
+        .value(":n", n(1))
+        .value(":by", s("detached"));
     let answered = paused_at_the_commit(&world, &token, json!({}), vec![gone]).await;
     assert_eq!(answered.is_ok(200)["connections_removed"], 1);
     let row = world.row(Table::Vault, &connection::key(owner.id, goes)).await.unwrap();
@@ -341,10 +405,14 @@ async fn no_fence_is_raised_for_a_token_that_died_meanwhile() {
     let owner = world.owner(false).await;
     let token = world.reset_token(&owner).await;
     let gate = Arc::new(Gate::default());
-    world.script.once(When::calls("password-reset", "UpdateItem").with_body("fencing_until"), Act::PauseBefore(gate.clone()));
+    world
+        .script
+        .once(When::calls("password-reset", "UpdateItem").with_body("fencing_until"), Act::PauseBefore(gate.clone()));
     let resetting = spawn(&world, &token, json!({}));
     gate.reached().await;
-    world.write(vec![Write::update(Table::Identity, user::key(owner.id), "SET #cred_version = :n").value(":n", n(9))]).await;
+    world
+        .write(vec![Write::update(Table::Identity, user::key(owner.id), "SET #cred_version = :n").value(":n", n(9))])
+        .await;
     gate.open();
     resetting.await.unwrap().is(400, "reset_refused");
     assert_eq!(world.user(&owner).await.fencing_until.ms(), 0);
@@ -375,14 +443,21 @@ async fn a_sign_in_in_between_is_ended_too() {
 async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
     let world = world();
     let (owner, other) = (world.owner(false).await, world.owner(false).await);
-    let (mine, _theirs, _closed) = (order(&world, &owner, true).await, order(&world, &other, true).await, order(&world, &owner, false).await);
+    let (mine, _theirs, _closed) =
+        (order(&world, &owner, true).await, order(&world, &other, true).await, order(&world, &owner, false).await);
     let token = world.reset_token(&owner).await;
     let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
     assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1}));
     let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000"}]);
-    assert_eq!(complete(&world, &token, json!({})).await.is_ok(200), json!({"connections_removed": 0, "orders_left_open": listed, "orders_in_flight": []}));
+    assert_eq!(
+        complete(&world, &token, json!({})).await.is_ok(200),
+        json!({"connections_removed": 0, "orders_left_open": listed, "orders_in_flight": []})
+    );
     let mails = world.mails().await;
-    let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_left_open, .. } => Some(orders_left_open), _ => None });
+    let told = mails.iter().find_map(|m| match &m.notice {
+        Notice::PasswordWasReset { orders_left_open, .. } => Some(orders_left_open),
+        _ => None,
+    });
     assert_eq!(told.unwrap(), &[format!("ETH-USDT limit buy 0.5 at 2000 ({mine})")]);
 }
 
@@ -392,8 +467,12 @@ async fn g_2_orders_in_flight_are_listed_in_the_answer_and_in_the_notice() {
     let world = world();
     let (owner, other) = (world.owner(false).await, world.owner(false).await);
     let mut listed = Vec::new();
-    for state in [IntentState::Authorised, IntentState::Unknown] { listed.push(intent(&world, &owner, state, true).await); }
-    for state in [IntentState::Proposed, IntentState::Sent, IntentState::Absent, IntentState::Refused] { intent(&world, &owner, state, true).await; }
+    for state in [IntentState::Authorised, IntentState::Unknown] {
+        listed.push(intent(&world, &owner, state, true).await);
+    }
+    for state in [IntentState::Proposed, IntentState::Sent, IntentState::Absent, IntentState::Refused] {
+        intent(&world, &owner, state, true).await;
+    }
     intent(&world, &owner, IntentState::Authorised, false).await;
     intent(&world, &other, IntentState::Authorised, true).await;
     // Answered a moment ago, and the index shows its intent still.
@@ -406,15 +485,22 @@ async fn g_2_orders_in_flight_are_listed_in_the_answer_and_in_the_notice() {
     assert_eq!(looked["open_orders"], 3, "an order without an answer may be open");
     let done = complete(&world, &token, json!({})).await.is_ok(200);
     let ids = |name: &str| {
-        let mut ids: Vec<_> = done[name].as_array().unwrap().iter().map(|o| o["client_order_id"].as_str().unwrap().to_owned()).collect();
+        let mut ids: Vec<_> =
+            done[name].as_array().unwrap().iter().map(|o| o["client_order_id"].as_str().unwrap().to_owned()).collect();
         ids.sort();
         ids
     };
     assert_eq!((ids("orders_left_open"), ids("orders_in_flight")), (vec![known], listed.clone()));
     let one = &done["orders_in_flight"][0];
-    assert_eq!((&one["pair"], &one["side"], &one["type"], &one["quantity"]), (&json!("ETH-USDT"), &json!("buy"), &json!("limit"), &json!("0.5")));
+    assert_eq!(
+        (&one["pair"], &one["side"], &one["type"], &one["quantity"]),
+        (&json!("ETH-USDT"), &json!("buy"), &json!("limit"), &json!("0.5"))
+    );
     let mails = world.mails().await;
-    let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_in_flight, .. } => Some(orders_in_flight), _ => None });
+    let told = mails.iter().find_map(|m| match &m.notice {
+        Notice::PasswordWasReset { orders_in_flight, .. } => Some(orders_in_flight),
+        _ => None,
+    });
     let mut told = told.unwrap().clone();
     let mut lines: Vec<_> = listed.iter().map(|id| format!("ETH-USDT limit buy 0.5 at 2000 ({id})")).collect();
     told.sort();
@@ -425,7 +511,14 @@ async fn g_2_orders_in_flight_are_listed_in_the_answer_and_in_the_notice() {
 /// A PLACE or CANCEL intent as the signer leaves it; its order's client id.
 async fn intent(world: &World, owner: &Owner, state: IntentState, is_place: bool) -> String {
     let (bot, id, planned) = planned(world);
-    place(world, owner, state, bot, if is_place { Ask::Place(planned) } else { Ask::Cancel { order: id.clone(), number: 1 } }).await;
+    place(
+        world,
+        owner,
+        state,
+        bot,
+        if is_place { Ask::Place(planned) } else { Ask::Cancel { order: id.clone(), number: 1 } },
+    )
+    .await;
     id.to_string()
 }
 async fn place(world: &World, owner: &Owner, state: IntentState, bot: BotId, ask: Ask) {
@@ -435,9 +528,20 @@ async fn place(world: &World, owner: &Owner, state: IntentState, bot: BotId, ask
         Ask::QueryOrder { .. } | Ask::QueryConnection(_) => panic!("not of an order"),
     };
     let intent = Intent {
-        key: key.clone(), ask, state, user: owner.id, connection: account::ConnectionId::new(world.ulid()), exchange: "paper".into(), bot: Some(bot),
-        deal: Some(DealId::new(world.ulid())), pair: Some("ETH-USDT".parse().unwrap()), run: 1, epoch: account::Epoch::FIRST,
-        proposed_at: world.clock.at(), authorised_at: None, why: None,
+        key: key.clone(),
+        ask,
+        state,
+        user: owner.id,
+        connection: account::ConnectionId::new(world.ulid()),
+        exchange: "paper".into(),
+        bot: Some(bot),
+        deal: Some(DealId::new(world.ulid())),
+        pair: Some("ETH-USDT".parse().unwrap()),
+        run: 1,
+        epoch: account::Epoch::FIRST,
+        proposed_at: world.clock.at(),
+        authorised_at: None,
+        why: None,
     };
     world.write(vec![Write::put(Table::Trading, key, intent.to_row().unwrap())]).await;
 }
@@ -452,27 +556,50 @@ fn planned(world: &World) -> (BotId, ClientOrderId, PlannedOrder) {
     let key = OrderKey { slot: Slot::of(Role::Base), revision: 0, attempt: 0 };
     let (id, price) = (ClientOrderId::derive(bot, deal, key), strategy::money::Price::parse("2000").unwrap());
     let planned = PlannedOrder {
-        client_order_id: id.clone(), key, side: Side::Buy, kind: OrderKind::Limit { price }, quantity: strategy::money::Quantity::parse("0.5").unwrap(),
-        reference_price: price, reason: "The deal starts.".into(),
+        client_order_id: id.clone(),
+        key,
+        side: Side::Buy,
+        kind: OrderKind::Limit { price },
+        quantity: strategy::money::Quantity::parse("0.5").unwrap(),
+        reference_price: price,
+        reason: "The deal starts.".into(),
     };
     (bot, id, planned)
 }
 async fn recorded(world: &World, owner: &Owner, open: bool, bot: BotId, planned: &PlannedOrder) -> String {
     let at = store::entity::order::key(bot, &planned.client_order_id);
     let deal = DealId::new(world.ulid());
-    let row = store::attribute::Row::keyed(&at).with("deal", s(deal)).with("pair", s("ETH-USDT")).with("order", store::attribute::json(planned).unwrap())
-        .with("status", s(if open { "NEW" } else { "FILLED" })).with("exchange_order_id", s("1"))
-        .with("filled", store::attribute::json(&strategy::order::Filled::ZERO).unwrap()).with("trade_id_seen", n(0)).with("sent_at", n(1)).with("seen_at", n(1))
+    let row = store::attribute::Row::keyed(&at)
+        .with("deal", s(deal))
+        .with("pair", s("ETH-USDT"))
+        .with("order", store::attribute::json(planned).unwrap())
+        .with("status", s(if open { "NEW" } else { "FILLED" }))
+        .with("exchange_order_id", s("1"))
+        .with("filled", store::attribute::json(&strategy::order::Filled::ZERO).unwrap())
+        .with("trade_id_seen", n(0))
+        .with("sent_at", n(1))
+        .with("seen_at", n(1))
         .with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
-    let bot_row = store::attribute::Row::keyed(&store::entity::bot::key(bot)).with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
-    world.write(vec![Write::put(Table::Trading, at, row), Write::put(Table::Trading, store::entity::bot::key(bot), bot_row)]).await;
+    let bot_row = store::attribute::Row::keyed(&store::entity::bot::key(bot))
+        .with_some("user_key", open.then(|| s(format!("USER#{}", owner.id))));
+    world
+        .write(vec![
+            Write::put(Table::Trading, at, row),
+            Write::put(Table::Trading, store::entity::bot::key(bot), bot_row),
+        ])
+        .await;
     planned.client_order_id.to_string()
 }
 
 #[tokio::test]
 async fn what_the_reset_writes_is_what_its_event_says() {
     let effects = account::security_event::consequences(SecurityEvent::PasswordReset);
-    assert!(effects.delete_secrets() && effects.ends_sessions() && effects.new_credential_version && !effects.removes_password);
+    assert!(
+        effects.delete_secrets()
+            && effects.ends_sessions()
+            && effects.new_credential_version
+            && !effects.removes_password
+    );
 }
 
 async fn charges(world: &World, owner: &Owner) -> usize {
@@ -511,7 +638,11 @@ async fn paused_at_the_commit(world: &Arc<World>, token: &str, more: Value, chan
     resetting.await.unwrap()
 }
 
-async fn aborted(name: &str, change: impl Fn(&World, &Owner, &str) -> Vec<Write>, more: impl Fn(&World, &Owner) -> Value) -> (Arc<World>, Owner) {
+async fn aborted(
+    name: &str,
+    change: impl Fn(&World, &Owner, &str) -> Vec<Write>,
+    more: impl Fn(&World, &Owner) -> Value,
+) -> (Arc<World>, Owner) {
     let world = Arc::new(world());
     let owner = world.owner(true).await;
     world.attach(&owner, "paper").await;

@@ -71,7 +71,8 @@ async fn rf_12_a_retry_after_eleven_minutes_reads_back_and_is_not_applied_twice(
     world.attach(&owner, "paper").await;
     let token = world.reset_token(&owner).await;
     // Frozen between the commit and the retry, until the service has forgotten the client token.
-    let freeze = Arc::new(Frozen { emulators: world.emulators.clone(), clock: world.clock.clone(), seen: AtomicU64::new(0) });
+    let freeze =
+        Arc::new(Frozen { emulators: world.emulators.clone(), clock: world.clock.clone(), seen: AtomicU64::new(0) });
     world.emulators.set_faults(Some(freeze.clone()));
     complete(&world, &token, json!({})).await.is_ok(200);
     assert_eq!(freeze.seen.load(Ordering::SeqCst), 2);
@@ -79,12 +80,20 @@ async fn rf_12_a_retry_after_eleven_minutes_reads_back_and_is_not_applied_twice(
 }
 
 /// Loses the first transaction's answer and thaws eleven minutes later.
-struct Frozen { emulators: Emulators, clock: Arc<TestClock>, seen: AtomicU64 }
+struct Frozen {
+    emulators: Emulators,
+    clock: Arc<TestClock>,
+    seen: AtomicU64,
+}
 #[async_trait::async_trait]
 impl Faults for Frozen {
     async fn before(&self, point: &Point) -> Fault {
-        if point.operation != "TransactWriteItems" || point.caller != "password-reset" { return Fault::None; }
-        if self.seen.fetch_add(1, Ordering::SeqCst) == 0 { return Fault::LoseAnswer; }
+        if point.operation != "TransactWriteItems" || point.caller != "password-reset" {
+            return Fault::None;
+        }
+        if self.seen.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Fault::LoseAnswer;
+        }
         self.clock.advance(11 * 60);
         self.emulators.sweep().unwrap();
         Fault::None
@@ -108,7 +117,10 @@ async fn rf_13_after_twenty_tries_in_ten_seconds_nothing_has_changed() {
     assert!(world.clock.at().ms_since(started) <= 10_000, "{}", world.clock.at().ms_since(started));
     assert_eq!(world.everything().await, before);
     assert!(world.password_is(&owner, PASSWORD).await && world.session_is_alive(&session).await);
-    assert!(world.store.find_sealed_key(owner.id, connection).await.unwrap().is_some(), "bots go on once the momentary fence is over");
+    assert!(
+        world.store.find_sealed_key(owner.id, connection).await.unwrap().is_some(),
+        "bots go on once the momentary fence is over"
+    );
     world.clock.advance(20);
     assert!(world.user(&owner).await.fencing_until <= world.clock.at());
     world.script.clear();
@@ -140,7 +152,8 @@ async fn rf_14_a_crash_at_any_call_leaves_nothing_or_everything() {
             let act = if after_the_call { Act::PauseAfter(gate.clone()) } else { Act::PauseBefore(gate.clone()) };
             world.script.times(When { caller: Some("password-reset".into()), ..When::default() }, nth, 1, act);
             let (running, code) = ((world.clone(), token.clone()), world.code(&owner));
-            let mut resetting = tokio::spawn(async move { complete(&running.0, &running.1, json!({"totp": code})).await });
+            let mut resetting =
+                tokio::spawn(async move { complete(&running.0, &running.1, json!({"totp": code})).await });
             let crashed = tokio::select! { () = gate.reached() => true, done = &mut resetting => { done.unwrap().is_ok(200); false } };
             resetting.abort();
             world.script.clear();
@@ -153,7 +166,9 @@ async fn rf_14_a_crash_at_any_call_leaves_nothing_or_everything() {
                 everything_seen += 1;
             }
             applied_once(&world, &owner).await;
-            if !crashed { break; }
+            if !crashed {
+                break;
+            }
         }
     }
     assert!(nothing_seen >= 10 && everything_seen >= 3, "{nothing_seen} {everything_seen}");
@@ -171,7 +186,8 @@ async fn rf_17_a_login_that_verified_the_old_password_leaves_no_session() {
     complete(&world, &token, json!({})).await.is_ok(200);
     let fresh = new_token(Purpose::Session, world.tools.entropy.bytes());
     let now = world.clock.at();
-    let session = Session::starting(account::id::SessionId::new(world.ulid()), owner.id, verified.session_gen, false, now);
+    let session =
+        Session::starting(account::id::SessionId::new(world.ulid()), owner.id, verified.session_gen, false, now);
     let right = RightPassword { user: &verified, rehashed: None, replaced: None, id: world.ulid(), source: None, now };
     let started = world.store.start_session(&right, &session, &fresh.hash).await;
     assert!(matches!(started, Err(StartRefused::ChangedMeanwhile)));
@@ -197,7 +213,9 @@ async fn rf_18_a_step_up_proof_from_before_is_refused() {
 async fn rf_22_a_reset_of_twenty_connections_is_one_transaction_of_47_writes() {
     let world = world();
     let owner = world.owner(true).await;
-    for _ in 0..20 { world.attach(&owner, "paper").await; }
+    for _ in 0..20 {
+        world.attach(&owner, "paper").await;
+    }
     let token = world.reset_token(&owner).await;
     let sizes = Arc::new(Sizes::default());
     world.emulators.set_faults(Some(sizes.clone()));
@@ -208,9 +226,17 @@ async fn rf_22_a_reset_of_twenty_connections_is_one_transaction_of_47_writes() {
     assert_eq!((world.calls("TransactWriteItems"), world.shreds().await.len()), (1, 20));
     // Beside it: the token, its pointer, the user twice, credential, code, the budget there and back, the lists, the source, the fence.
     let trace = world.trace();
-    assert_eq!(trace.iter().map(|(op, count)| (op.as_str(), *count)).collect::<Vec<_>>(), [
-        ("GenerateMac", 1), ("GetItem", 8), ("PutItem", 2), ("Query", 4), ("TransactWriteItems", 1), ("UpdateItem", 2),
-    ]);
+    assert_eq!(
+        trace.iter().map(|(op, count)| (op.as_str(), *count)).collect::<Vec<_>>(),
+        [
+            ("GenerateMac", 1),
+            ("GetItem", 8),
+            ("PutItem", 2),
+            ("Query", 4),
+            ("TransactWriteItems", 1),
+            ("UpdateItem", 2),
+        ]
+    );
 }
 
 #[derive(Default)]
@@ -237,7 +263,9 @@ async fn rf_29_every_read_of_the_reset_but_the_display_is_consistent() {
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is_ok(200);
     let reads = reads.0.lock().unwrap();
     assert!(reads.len() >= 8);
-    for read in reads.iter() { assert!(read["ConsistentRead"] == true || read["IndexName"] == "user", "{read}"); }
+    for read in reads.iter() {
+        assert!(read["ConsistentRead"] == true || read["IndexName"] == "user", "{read}");
+    }
 }
 
 #[derive(Default)]
@@ -246,7 +274,9 @@ struct Reads(Mutex<Vec<Value>>);
 impl Faults for Reads {
     async fn before(&self, point: &Point) -> Fault {
         let read = matches!(point.operation.as_str(), "GetItem" | "Query" | "BatchGetItem" | "Scan");
-        if read && point.caller == "password-reset" { self.0.lock().unwrap().push(serde_json::from_slice(&point.body).unwrap()); }
+        if read && point.caller == "password-reset" {
+            self.0.lock().unwrap().push(serde_json::from_slice(&point.body).unwrap());
+        }
         Fault::None
     }
 }
@@ -266,7 +296,8 @@ async fn rf_31_with_the_identity_key_down_nothing_changes_and_no_failure_counts(
         }
         assert_eq!(world.everything().await, before, "{operation}");
         assert_eq!(world.user(&owner).await.fencing_until, WallTime::from_ms(0), "not even the momentary fence");
-        let charged = world.store.find_budget(&Whose::User(owner.id), Kind::ResetFactor, ResetFactorBudget::FRESH).await.unwrap();
+        let charged =
+            world.store.find_budget(&Whose::User(owner.id), Kind::ResetFactor, ResetFactorBudget::FRESH).await.unwrap();
         assert!(charged.state.charged_at.is_empty(), "{operation}");
         complete(&world, &token, json!({"totp": world.code(&owner)})).await.is_ok(200);
     }
@@ -277,7 +308,9 @@ async fn rl_5_a_source_that_had_its_hashes_gets_none_and_loses_nothing() {
     let world = world();
     let owner = world.owner(true).await;
     let token = world.reset_token(&owner).await;
-    for _ in 0..300 { assert!(world.store.charge_source(None, world.clock.at()).await.unwrap()); }
+    for _ in 0..300 {
+        assert!(world.store.charge_source(None, world.clock.at()).await.unwrap());
+    }
     world.emulators.reset_calls();
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is(429, "too_many_requests");
     assert_eq!(world.calls("GenerateMac"), 0);
@@ -291,14 +324,17 @@ async fn pw_4_it_does_not_start_with_a_hash_below_the_floor() {
     let with = |name: &str, value: &str| {
         let mut host = world.host.clone();
         let pairs = host.environment.pairs().filter(|(k, _)| *k != name).map(|(k, v)| (k.to_owned(), v.to_owned()));
-        host.environment = host::Environment::of(pairs.chain([(name.to_owned(), value.to_owned())]).collect::<Vec<_>>());
+        host.environment =
+            host::Environment::of(pairs.chain([(name.to_owned(), value.to_owned())]).collect::<Vec<_>>());
         function_password_reset::router(&host).map(|_| ())
     };
     use function_password_reset::StartRefused;
     assert!(matches!(with("HASH_COST", "19455/2/1"), Err(StartRefused::Cost(_))));
     assert!(matches!(with("HASH_COST", "much"), Err(StartRefused::Cost(_))));
     assert!(with("HASH_COST", "19456/2/1").is_ok());
-    for needed in ["KEY_IDENTITY", "KEY_IDENTITY_MAC", "ALLOWED_ORIGIN"] { assert!(matches!(with(needed, ""), Err(StartRefused::Missing(_))), "{needed}"); }
+    for needed in ["KEY_IDENTITY", "KEY_IDENTITY_MAC", "ALLOWED_ORIGIN"] {
+        assert!(matches!(with(needed, ""), Err(StartRefused::Missing(_))), "{needed}");
+    }
 }
 
 #[tokio::test]
@@ -308,11 +344,22 @@ async fn a_list_of_orders_that_cannot_be_read_holds_no_reset_up() {
     let token = world.reset_token(&owner).await;
     world.script.always(When::calls("password-reset", "Query").with_body("\"user\""), Act::Fault(Fault::Status(500)));
     let answered = complete(&world, &token, json!({})).await;
-    assert_eq!(answered.is_ok(200), json!({"connections_removed": 0, "orders_left_open": null, "orders_in_flight": null}));
+    assert_eq!(
+        answered.is_ok(200),
+        json!({"connections_removed": 0, "orders_left_open": null, "orders_in_flight": null})
+    );
     let mails = world.mails().await;
-    let told = mails.iter().find_map(|m| match &m.notice { Notice::PasswordWasReset { orders_left_open, orders_in_flight, .. } => Some((orders_left_open, orders_in_flight)), _ => None });
+    let told = mails.iter().find_map(|m| match &m.notice {
+        Notice::PasswordWasReset { orders_left_open, orders_in_flight, .. } => {
+            Some((orders_left_open, orders_in_flight))
+        }
+        _ => None,
+    });
     let (left_open, in_flight) = told.unwrap();
-    assert!(left_open[0].contains("could not be read") && in_flight[0].contains("could not be read"), "an unread list is no empty one");
+    assert!(
+        left_open[0].contains("could not be read") && in_flight[0].contains("could not be read"),
+        "an unread list is no empty one"
+    );
 }
 
 /// One reset, whole.
@@ -320,7 +367,11 @@ async fn applied_once(world: &World, owner: &world::Owner) {
     let user = world.user(owner).await;
     assert_eq!((user.cred_version.value(), user.session_gen.value(), user.trade_epoch.value()), (2, 2, 2));
     assert!(world.password_is(owner, NEW_PASSWORD).await);
-    assert_eq!(world.mails().await.iter().filter(|m| matches!(m.notice, Notice::PasswordWasReset { .. })).count(), 1, "one notice");
+    assert_eq!(
+        world.mails().await.iter().filter(|m| matches!(m.notice, Notice::PasswordWasReset { .. })).count(),
+        1,
+        "one notice"
+    );
     assert_eq!(world.audit(owner).await, ["password_reset"]);
     let live = world.items(Table::Vault).await.values().filter(|row| row.text_if("wrapped_dk").is_some()).count();
     assert_eq!((live, world.shreds().await.len()), (0, 1));

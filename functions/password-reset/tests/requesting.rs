@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use emulators::{Fault, Faults, Point};
 use reset::{complete, world};
 use serde_json::{Value, json};
+use store::attribute::n;
 use store::entity::job::Notice;
 use store::entity::user;
-use store::attribute::n;
 use store::{Table, Write};
 use world::{Answered, hash_of};
 
@@ -61,11 +61,19 @@ async fn pr_2_a_hundred_requests_change_nothing_on_the_account() {
     let owner = world.owner(true).await;
     let (session, _) = (world.session(&owner).await, world.attach(&owner, "paper").await);
     let before = world.everything().await;
-    for _ in 0..100 { world.post(REQUEST, json!({"email": owner.email})).await.is_ok(202); }
+    for _ in 0..100 {
+        world.post(REQUEST, json!({"email": owner.email})).await.is_ok(202);
+    }
     let after = world.everything().await;
-    for (key, row) in &before { assert_eq!(after.get(key), Some(row), "{key}"); }
+    for (key, row) in &before {
+        assert_eq!(after.get(key), Some(row), "{key}");
+    }
     let is_reset = |key: &&String| key.contains("RESET") || key.contains("JOB#");
-    assert_eq!(after.keys().filter(|key| !before.contains_key(*key) && !is_reset(key)).count(), 0, "only tokens and mails came to be");
+    assert_eq!(
+        after.keys().filter(|key| !before.contains_key(*key) && !is_reset(key)).count(),
+        0,
+        "only tokens and mails came to be"
+    );
     assert!(world.session_is_alive(&session).await);
     assert_eq!(world.user(&owner).await.fencing_until.ms(), 0);
 }
@@ -75,7 +83,9 @@ async fn pr_3_the_fourth_request_mails_nothing_and_voids_no_link() {
     let world = world();
     let owner = world.owner(false).await;
     let mut last = String::new();
-    for _ in 0..3 { last = world.reset_token(&owner).await; }
+    for _ in 0..3 {
+        last = world.reset_token(&owner).await;
+    }
     world.post(REQUEST, json!({"email": owner.email})).await.is_ok(202);
     assert_eq!(world.reset_tokens().await.len(), 3);
     assert_eq!(world.mails().await.iter().filter(|m| m.notice == Notice::Nothing).count(), 1);
@@ -89,7 +99,9 @@ async fn pr_3_the_fourth_request_mails_nothing_and_voids_no_link() {
 async fn pr_3_after_ten_minutes_there_is_one_more() {
     let world = world();
     let owner = world.owner(false).await;
-    for _ in 0..3 { world.reset_token(&owner).await; }
+    for _ in 0..3 {
+        world.reset_token(&owner).await;
+    }
     world.clock.advance(600);
     world.reset_token(&owner).await;
     world.post(REQUEST, json!({"email": owner.email})).await.is_ok(202);
@@ -100,11 +112,15 @@ async fn pr_3_after_ten_minutes_there_is_one_more() {
 async fn pr_3_parallel_requests_do_not_beat_the_budget() {
     let world = Arc::new(world());
     let owner = Arc::new(world.owner(false).await);
-    let asked: Vec<_> = (0..50).map(|_| {
-        let (world, owner) = (world.clone(), owner.clone());
-        tokio::spawn(async move { world.post(REQUEST, json!({"email": owner.email})).await })
-    }).collect();
-    for answer in asked { answer.await.unwrap().is_ok(202); }
+    let asked: Vec<_> = (0..50)
+        .map(|_| {
+            let (world, owner) = (world.clone(), owner.clone());
+            tokio::spawn(async move { world.post(REQUEST, json!({"email": owner.email})).await })
+        })
+        .collect();
+    for answer in asked {
+        answer.await.unwrap().is_ok(202);
+    }
     let mailed = world.reset_tokens().await.len();
     assert!((1..=3).contains(&mailed), "{mailed}");
 }
@@ -118,7 +134,13 @@ async fn pr_4_a_link_lives_ten_minutes_to_the_second() {
         world.clock.advance(seconds);
         let looked = world.post(INSPECT, json!({"token": token})).await;
         let answered = complete(&world, &token, json!({})).await;
-        if alive { looked.is_ok(200); answered.is_ok(200); } else { looked.is(400, "reset_refused"); answered.is(400, "reset_refused"); }
+        if alive {
+            looked.is_ok(200);
+            answered.is_ok(200);
+        } else {
+            looked.is(400, "reset_refused");
+            answered.is(400, "reset_refused");
+        }
     }
 }
 
@@ -150,7 +172,9 @@ async fn ev_2_a_token_of_another_purpose_resets_nothing() {
     let world = world();
     let owner = world.owner(false).await;
     world.reset_token(&owner).await;
-    for purpose in [Purpose::EmailVerification, Purpose::LoginChallenge, Purpose::NotMe, Purpose::Session, Purpose::StepUpProof] {
+    for purpose in
+        [Purpose::EmailVerification, Purpose::LoginChallenge, Purpose::NotMe, Purpose::Session, Purpose::StepUpProof]
+    {
         let token = new_token(purpose, world.tools.entropy.bytes());
         let version = world.user(&owner).await.cred_version;
         // Even where the other token's own item stands under its own hash.
@@ -165,21 +189,32 @@ async fn pr_5_no_header_reaches_the_mail() {
     let owner = world.owner(false).await;
     let evil = "evil.example";
     let fuzz: [&[(&str, &str)]; 6] = [
-        &[("host", evil)], &[("x-forwarded-host", evil)], &[("x-forwarded-proto", evil)], &[("forwarded", "host=evil.example;proto=http")],
-        &[("host", "app.shearpin.test:6666"), ("x-forwarded-port", "6666")], &[("origin", "https://evil.example"), ("referer", "https://evil.example/")],
+        &[("host", evil)],
+        &[("x-forwarded-host", evil)],
+        &[("x-forwarded-proto", evil)],
+        &[("forwarded", "host=evil.example;proto=http")],
+        &[("host", "app.shearpin.test:6666"), ("x-forwarded-port", "6666")],
+        &[("origin", "https://evil.example"), ("referer", "https://evil.example/")],
     ];
     for headers in fuzz {
         world.clock.advance(600);
         world.send("POST", REQUEST, headers, json!({"email": owner.email}).to_string()).await.is_ok(202);
     }
     world.clock.advance(600);
-    world.send("POST", "http://evil.example:6666/v1/password-reset", &[], json!({"email": owner.email}).to_string()).await.is_ok(202);
+    world
+        .send("POST", "http://evil.example:6666/v1/password-reset", &[], json!({"email": owner.email}).to_string())
+        .await
+        .is_ok(202);
     let rows = world.items(Table::Outbox).await;
     assert_eq!(rows.len(), 7);
     for row in rows.values() {
         let body: Value = row.json("body").unwrap();
         let (token, to) = (body["notice"]["token"].as_str().unwrap(), body["to"].as_str().unwrap());
-        assert_eq!(body, json!({"to": to, "notice": {"notice": "reset_password", "token": token}}), "an address and a token, no link");
+        assert_eq!(
+            body,
+            json!({"to": to, "notice": {"notice": "reset_password", "token": token}}),
+            "an address and a token, no link"
+        );
         assert_eq!((token.len(), to), (43, owner.email.as_str()));
         assert!(!format!("{row:?}").contains("evil") && !format!("{row:?}").contains("6666"));
     }
@@ -190,7 +225,9 @@ async fn pr_6_answers_are_not_cached_and_name_no_referrer() {
     let world = world();
     let owner = world.owner(false).await;
     let token = world.reset_token(&owner).await;
-    for answered in [world.post(REQUEST, json!({"email": owner.email})).await, world.post(INSPECT, json!({"token": token})).await] {
+    for answered in
+        [world.post(REQUEST, json!({"email": owner.email})).await, world.post(INSPECT, json!({"token": token})).await]
+    {
         for header in [("cache-control", "no-store"), ("referrer-policy", "no-referrer")] {
             assert!(answered.headers.iter().any(|(k, v)| (k.as_str(), v.as_str()) == header), "{header:?}");
         }
@@ -201,14 +238,21 @@ async fn pr_6_answers_are_not_cached_and_name_no_referrer() {
 async fn pr_7_looking_consumes_nothing_and_a_get_is_no_route() {
     let world = world();
     let owner = world.owner(true).await;
-    for _ in 0..2 { world.attach(&owner, "paper").await; }
+    for _ in 0..2 {
+        world.attach(&owner, "paper").await;
+    }
     let token = world.reset_token(&owner).await;
     let before = world.everything().await;
     for _ in 0..10 {
         let looked = world.post(INSPECT, json!({"token": token})).await.is_ok(200);
-        assert_eq!(looked, json!({"factors": ["totp", "recovery_code"], "connections": 2, "bots": 0, "open_orders": 0}));
+        assert_eq!(
+            looked,
+            json!({"factors": ["totp", "recovery_code"], "connections": 2, "bots": 0, "open_orders": 0})
+        );
     }
-    for path in [REQUEST, INSPECT, "/v1/password-reset/complete"] { world.send("GET", path, &[], String::new()).await.is(405, "method_not_allowed"); }
+    for path in [REQUEST, INSPECT, "/v1/password-reset/complete"] {
+        world.send("GET", path, &[], String::new()).await.is(405, "method_not_allowed");
+    }
     assert_eq!(world.everything().await, before);
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is_ok(200);
 }
@@ -217,8 +261,13 @@ async fn pr_7_looking_consumes_nothing_and_a_get_is_no_route() {
 async fn su_5_an_address_is_one_json_string() {
     let world = world();
     for (body, status) in [
-        (json!({"email": ["a@x.com", "b@y.com"]}), 422), (json!({"email": "a@x.com", "extra": 1}), 422), (json!({}), 422),
-        (json!({"email": "a@x\r\nBcc:b@y.com"}), 422), (json!({"email": "no address"}), 422), (json!([]), 400), (json!(["a@x.com"]), 400),
+        (json!({"email": ["a@x.com", "b@y.com"]}), 422),
+        (json!({"email": "a@x.com", "extra": 1}), 422),
+        (json!({}), 422),
+        (json!({"email": "a@x\r\nBcc:b@y.com"}), 422),
+        (json!({"email": "no address"}), 422),
+        (json!([]), 400),
+        (json!(["a@x.com"]), 400),
     ] {
         assert_eq!(world.post(REQUEST, body.clone()).await.status.as_u16(), status, "{body}");
     }

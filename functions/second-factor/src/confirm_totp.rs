@@ -17,10 +17,14 @@ use crate::refusal::problem;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { code: Secret<String> }
+struct Form {
+    code: Secret<String>,
+}
 
 #[derive(Serialize)]
-pub(crate) struct CodesMade { recovery_codes: Vec<String> }
+pub(crate) struct CodesMade {
+    recovery_codes: Vec<String>,
+}
 
 /// Turns the pending factor on and shows the recovery codes, once.
 pub async fn confirm_totp(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -28,25 +32,46 @@ pub async fn confirm_totp(deps: Arc<Deps>, request: Request) -> Result<Answer, P
     let session = request.session()?;
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
-    if credential.totp.is_some() { return Err(Problem::second_factor_exists()); }
-    let pending = credential.pending.as_ref().filter(|p| p.until > now && p.tries < TRIES_MAX).ok_or_else(Problem::enrolment_refused)?;
-    let seed = deps.key.open_seed(session.user_id(), &pending.sealed_seed).await.map_err(|e| Problem::unavailable().logged(e))?;
+    if credential.totp.is_some() {
+        return Err(Problem::second_factor_exists());
+    }
+    let pending = credential
+        .pending
+        .as_ref()
+        .filter(|p| p.until > now && p.tries < TRIES_MAX)
+        .ok_or_else(Problem::enrolment_refused)?;
+    let seed = deps
+        .key
+        .open_seed(session.user_id(), &pending.sealed_seed)
+        .await
+        .map_err(|e| Problem::unavailable().logged(e))?;
     // TP-9, RL-3: counted before it is compared, and only when the key service had its say (RF-31).
-    if !deps.store.count_enrolment_try(session.user_id(), pending).await? { return Err(Problem::try_again().retry_after(1)); }
+    if !deps.store.count_enrolment_try(session.user_id(), pending).await? {
+        return Err(Problem::try_again().retry_after(1));
+    }
     // EXPOSE: compared in constant time.
     let step = code.expose(|text| matched_step(&seed, text, now)).ok_or_else(Problem::enrolment_refused)?;
     let codes = fresh_codes(&deps);
     let mail = Mail { to: credential.email.to_string(), notice: Notice::SecondFactorAdded { at: now.to_string() } };
     let confirming = Confirming {
-        user: &session.user, credential: &credential, pending, step, codes: &codes, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail,
-        id: deps.host.entropy.ulid(now), now,
+        user: &session.user,
+        credential: &credential,
+        pending,
+        step,
+        codes: &codes,
+        job: JobId::new(deps.host.entropy.ulid(now)),
+        mail: &mail,
+        id: deps.host.entropy.ulid(now),
+        now,
     };
     deps.store.confirm_totp(&confirming).await.map_err(problem)?;
     Ok(Answer::ok(&shown(&codes)))
 }
 
 /// RC-1, RC-6: made here from fresh randomness; nothing of the request goes in.
-pub(crate) fn fresh_codes(deps: &Deps) -> [NewRecoveryCode; CODES] { new_codes(std::array::from_fn(|_| deps.host.entropy.bytes())) }
+pub(crate) fn fresh_codes(deps: &Deps) -> [NewRecoveryCode; CODES] {
+    new_codes(std::array::from_fn(|_| deps.host.entropy.bytes()))
+}
 
 /// RC-2: shown once.
 pub(crate) fn shown(codes: &[NewRecoveryCode]) -> CodesMade {

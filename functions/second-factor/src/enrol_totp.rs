@@ -12,7 +12,12 @@ use crate::qr::{QrPath, draw};
 use crate::refusal::problem;
 
 #[derive(Serialize)]
-struct Enrolment { secret: String, otpauth_uri: String, qr_svg: QrPath, expires_at: String }
+struct Enrolment {
+    secret: String,
+    otpauth_uri: String,
+    qr_svg: QrPath,
+    expires_at: String,
+}
 
 /// Starts the enrolment. The step-up was spent before; nothing is on until a code is confirmed.
 pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {
@@ -21,7 +26,9 @@ pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer,
     let session = request.session()?;
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
-    if credential.totp.is_some() { return Err(Problem::second_factor_exists()); }
+    if credential.totp.is_some() {
+        return Err(Problem::second_factor_exists());
+    }
     // TP-1: fresh at every enrolment.
     let seed = new_seed(deps.host.entropy.bytes());
     let sealed = deps.key.seal_seed(session.user_id(), &seed).await.map_err(|e| Problem::unavailable().logged(e))?;
@@ -30,7 +37,9 @@ pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer,
     let qr_svg = draw(&uri).ok_or_else(|| Problem::unavailable().logged("the enrolment URI does not fit a QR code"))?;
     Ok(Answer::ok(&Enrolment {
         // EXPOSE: the seed is shown once, here, to be taken into an authenticator.
-        secret: seed.base32().expose(String::clone), otpauth_uri: uri.expose(String::clone), qr_svg,
+        secret: seed.base32().expose(String::clone),
+        otpauth_uri: uri.expose(String::clone),
+        qr_svg,
         expires_at: now.plus_seconds(PENDING_S).to_string(),
     }))
 }

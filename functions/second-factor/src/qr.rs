@@ -9,7 +9,10 @@ const QUIET: usize = 4;
 
 /// The view box is `0 0 size size`; the path is the dark modules. As secret as what it says.
 #[derive(Serialize)]
-pub(crate) struct QrPath { size: usize, path: String }
+pub(crate) struct QrPath {
+    size: usize,
+    path: String,
+}
 
 /// Draws a text. `None` when it is too long for a QR code, which an enrolment URI never is.
 pub(crate) fn draw(text: &Secret<String>) -> Option<QrPath> {
@@ -22,7 +25,9 @@ pub(crate) fn draw(text: &Secret<String>) -> Option<QrPath> {
         let mut x = 0;
         while x < width {
             let dark = row.iter().skip(x).take_while(|color| **color == Color::Dark).count();
-            if dark > 0 { path.push_str(&format!("M{} {}h{dark}v1h-{dark}z", x + QUIET, y + QUIET)); }
+            if dark > 0 {
+                path.push_str(&format!("M{} {}h{dark}v1h-{dark}z", x + QUIET, y + QUIET));
+            }
             // The module after a dark run is light or beyond the edge.
             x += dark + 1;
         }

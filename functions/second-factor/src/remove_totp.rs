@@ -18,7 +18,12 @@ pub async fn remove_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer
     let to = deps.store.find_address(session.user_id()).await?;
     let mail = Mail { to: to.to_string(), notice: Notice::SecondFactorRemoved { at: now.to_string() } };
     let removing = Removing {
-        user: &session.user, session: &session.hash, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail, id: deps.host.entropy.ulid(now), now,
+        user: &session.user,
+        session: &session.hash,
+        job: JobId::new(deps.host.entropy.ulid(now)),
+        mail: &mail,
+        id: deps.host.entropy.ulid(now),
+        now,
     };
     deps.store.remove_totp(&removing, proof).await.map_err(problem)?;
     Ok(Answer::nothing())

@@ -18,12 +18,19 @@ pub async fn replace_recovery_codes(deps: Arc<Deps>, mut request: Request) -> Re
     let session = request.session()?;
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
-    if credential.totp.is_none() { return Err(Problem::no_second_factor()); }
+    if credential.totp.is_none() {
+        return Err(Problem::no_second_factor());
+    }
     let codes = fresh_codes(&deps);
     let mail = Mail { to: credential.email.to_string(), notice: Notice::RecoveryCodesReplaced { at: now.to_string() } };
     let replacing = Replacing {
-        user: &session.user, credential: &credential, codes: &codes, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail,
-        id: deps.host.entropy.ulid(now), now,
+        user: &session.user,
+        credential: &credential,
+        codes: &codes,
+        job: JobId::new(deps.host.entropy.ulid(now)),
+        mail: &mail,
+        id: deps.host.entropy.ulid(now),
+        now,
     };
     deps.store.replace_recovery_codes(&replacing, proof).await.map_err(problem)?;
     Ok(Answer::ok(&shown(&codes)))

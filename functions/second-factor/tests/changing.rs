@@ -14,9 +14,9 @@ use emulators::{Act, Call, Fault, Gate, When};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::Table;
+use store::Write;
 use store::attribute::{n, s};
 use store::entity::{connection, credential, user};
-use store::Write;
 use world::{Answered, Owner, World, code_at, named};
 
 const TOTP: &str = "/v1/second-factors/totp";
@@ -28,9 +28,17 @@ fn allowed(call: &Call) -> bool {
     let identity = ["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"];
     let call = named(call);
     identity.iter().any(|action| call == format!("identity dynamodb:{action}"))
-        || ["outbox dynamodb:PutItem", "vault dynamodb:Query", "alias/identity kms:Decrypt", "alias/identity kms:Encrypt"].contains(&call.as_str())
+        || [
+            "outbox dynamodb:PutItem",
+            "vault dynamodb:Query",
+            "alias/identity kms:Decrypt",
+            "alias/identity kms:Encrypt",
+        ]
+        .contains(&call.as_str())
 }
-fn world() -> World { World::of("second-factor", allowed, |host| function_second_factor::router(host).unwrap()) }
+fn world() -> World {
+    World::of("second-factor", allowed, |host| function_second_factor::router(host).unwrap())
+}
 
 /// With a fresh step-up for exactly this request.
 async fn stepped_up(world: &World, owner: &Owner, session: &str, method: &str, path: &str) -> Answered {
@@ -40,7 +48,9 @@ async fn stepped_up(world: &World, owner: &Owner, session: &str, method: &str, p
     world.send(method, path, &headers, String::new()).await
 }
 async fn confirm(world: &World, session: &str, code: &str) -> Answered {
-    world.send("POST", CONFIRM, &[("authorization", &format!("Bearer {session}"))], json!({"code": code}).to_string()).await
+    world
+        .send("POST", CONFIRM, &[("authorization", &format!("Bearer {session}"))], json!({"code": code}).to_string())
+        .await
 }
 /// Starts an enrolment; the seed as the app has it.
 async fn enrol(world: &World, owner: &Owner, session: &str) -> TotpSeed {
@@ -58,7 +68,15 @@ async fn is_left(world: &World, owner: &Owner, code: &str) -> bool {
     world.store.has_recovery_code(owner.id, &RecoveryCode::parse(code).unwrap().hash()).await.unwrap()
 }
 async fn notices(world: &World, owner: &Owner) -> Vec<&'static str> {
-    world.mails().await.iter().map(|mail| { assert_eq!(mail.to, owner.email); mail.notice.name() }).collect()
+    world
+        .mails()
+        .await
+        .iter()
+        .map(|mail| {
+            assert_eq!(mail.to, owner.email);
+            mail.notice.name()
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -70,15 +88,23 @@ async fn st_4_a_session_alone_changes_no_factor() {
     let before = world.everything().await;
     for (method, path) in [("POST", TOTP), ("DELETE", TOTP), ("POST", CODES)] {
         world.send(method, path, &[("authorization", &bearer)], String::new()).await.is(403, "step_up_required");
-        world.send(method, path, &[("authorization", &bearer), ("x-step-up", "made-up")], String::new()).await.is(403, "step_up_required");
+        world
+            .send(method, path, &[("authorization", &bearer), ("x-step-up", "made-up")], String::new())
+            .await
+            .is(403, "step_up_required");
         world.send(method, path, &[], String::new()).await.is(401, "no_session");
         // ST-1: a proof for another path is none for this one.
         let proof = world.proof(&owner, method, "/v1/connections", &hex::encode(Sha256::digest(b""))).await;
-        world.send(method, path, &[("authorization", &bearer), ("x-step-up", &proof)], String::new()).await.is(403, "step_up_required");
+        world
+            .send(method, path, &[("authorization", &bearer), ("x-step-up", &proof)], String::new())
+            .await
+            .is(403, "step_up_required");
     }
     world.post(CONFIRM, json!({"code": "000000"})).await.is(401, "no_session");
     let after = world.everything().await;
-    for (key, row) in &before { assert_eq!(after.get(key), Some(row), "{key}"); }
+    for (key, row) in &before {
+        assert_eq!(after.get(key), Some(row), "{key}");
+    }
 }
 
 #[tokio::test]
@@ -115,7 +141,11 @@ async fn tp_3_a_seed_is_sealed_for_its_user() {
     let seed = enrol(&world, &one, &session).await;
     enrol(&world, &other, &others).await;
     let swapped = world.credential(&one).await.pending.unwrap().sealed_seed;
-    world.write(vec![Write::update(Table::Identity, credential::key(other.id), "SET #pending_seed = :s").value(":s", s(swapped))]).await;
+    world
+        .write(vec![
+            Write::update(Table::Identity, credential::key(other.id), "SET #pending_seed = :s").value(":s", s(swapped)),
+        ])
+        .await;
     confirm(&world, &others, &code_at(&seed, world.clock.at())).await.is(503, "unavailable");
     assert!(!world.user(&other).await.has_factor);
 }
@@ -130,18 +160,29 @@ async fn tp_6_the_first_code_turns_it_on_and_counts_as_used() {
     let answered = confirm(&world, &session, &code_at(&seed, world.clock.at())).await;
     let codes = codes_of(&answered);
     assert_eq!(codes.len(), 10);
-    for code in &codes { assert!(is_left(&world, &owner, code).await, "RC-1"); }
+    for code in &codes {
+        assert!(is_left(&world, &owner, code).await, "RC-1");
+    }
     let (user, credential) = (world.user(&owner).await, world.credential(&owner).await);
     assert!(user.has_factor && credential.totp.is_some() && credential.pending.is_none());
     assert_eq!(credential.totp.unwrap().enrolled_at, world.clock.at());
     assert_eq!(credential.totp_last_step, TotpStep::at(world.clock.at()), "TP-5, TP-7: one counter");
     assert_eq!(user.cred_version, before.cred_version.next(), "mailed tokens and challenges from before are dead");
-    assert_eq!((user.session_gen, user.trade_epoch, user.trading_state), (before.session_gen, before.trade_epoch, before.trading_state));
-    assert!(world.session_is_alive(&session).await && world.session_is_alive(&other).await, "the others are offered to end");
+    assert_eq!(
+        (user.session_gen, user.trade_epoch, user.trading_state),
+        (before.session_gen, before.trade_epoch, before.trading_state)
+    );
+    assert!(
+        world.session_is_alive(&session).await && world.session_is_alive(&other).await,
+        "the others are offered to end"
+    );
     assert_eq!(notices(&world, &owner).await, ["second_factor_added"]);
     assert!(world.audit(&owner).await.contains(&"factor_added".to_owned()));
     let dump = format!("{:?}", world.items(Table::Identity).await);
-    assert!(codes.iter().all(|code| !dump.contains(code.as_str()) && !dump.contains(&code.replace('-', ""))), "RC-1: hashes alone");
+    assert!(
+        codes.iter().all(|code| !dump.contains(code.as_str()) && !dump.contains(&code.replace('-', ""))),
+        "RC-1: hashes alone"
+    );
     // TP-2: with one on there is no second.
     stepped_up(&world, &owner, &session, "POST", TOTP).await.is(409, "second_factor_exists");
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is(409, "second_factor_exists");
@@ -157,7 +198,11 @@ async fn tp_2_an_enrolment_waits_ten_minutes() {
         let seed = enrol(&world, &owner, &session).await;
         world.clock.advance(seconds);
         let answered = confirm(&world, &session, &code_at(&seed, world.clock.at())).await;
-        if confirmed { answered.is_ok(200); } else { answered.is(400, "enrolment_refused"); }
+        if confirmed {
+            answered.is_ok(200);
+        } else {
+            answered.is(400, "enrolment_refused");
+        }
         assert_eq!(world.user(&owner).await.has_factor, confirmed);
     }
 }
@@ -169,7 +214,11 @@ async fn tp_7_a_step_that_was_used_before_does_not_turn_it_on() {
     let session = world.session(&owner).await;
     let seed = enrol(&world, &owner, &session).await;
     let step = TotpStep::at(world.clock.at()).value();
-    world.write(vec![Write::update(Table::Identity, credential::key(owner.id), "SET #totp_last_step = :n").value(":n", n(step))]).await;
+    world
+        .write(vec![
+            Write::update(Table::Identity, credential::key(owner.id), "SET #totp_last_step = :n").value(":n", n(step)),
+        ])
+        .await;
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is(400, "enrolment_refused");
     world.clock.advance(30);
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is_ok(200);
@@ -181,7 +230,9 @@ async fn tp_9_five_codes_and_the_enrolment_is_dead() {
     let owner = world.owner(false).await;
     let session = world.session(&owner).await;
     let seed = enrol(&world, &owner, &session).await;
-    for code in ["000000", "anything", "", "1234567", "00000０"] { confirm(&world, &session, code).await.is(400, "enrolment_refused"); }
+    for code in ["000000", "anything", "", "1234567", "00000０"] {
+        confirm(&world, &session, code).await.is(400, "enrolment_refused");
+    }
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is(400, "enrolment_refused");
     assert!(!world.user(&owner).await.has_factor);
     let seed = enrol(&world, &owner, &session).await;
@@ -194,22 +245,31 @@ async fn tp_5_fifty_parallel_uses_of_the_first_code_are_one() {
     let owner = Arc::new(world.owner(false).await);
     let session = world.session(&owner).await;
     let code = code_at(&enrol(&world, &owner, &session).await, world.clock.at());
-    let running: Vec<_> = (0..50).map(|_| {
-        let (world, session, code) = (world.clone(), session.clone(), code.clone());
-        tokio::spawn(async move { confirm(&world, &session, &code).await })
-    }).collect();
+    let running: Vec<_> = (0..50)
+        .map(|_| {
+            let (world, session, code) = (world.clone(), session.clone(), code.clone());
+            tokio::spawn(async move { confirm(&world, &session, &code).await })
+        })
+        .collect();
     let mut confirmed = 0;
     for answered in running {
         let answered = answered.await.unwrap();
-        match answered.status.as_u16() { 200 => confirmed += 1, 400 | 409 | 503 => {}, other => panic!("{other}: {}", answered.text) }
+        match answered.status.as_u16() {
+            200 => confirmed += 1,
+            400 | 409 | 503 => {}
+            other => panic!("{other}: {}", answered.text),
+        }
     }
     assert_eq!((confirmed, world.store.recovery_codes(owner.id).await.unwrap().len()), (1, 10));
 }
 
 #[tokio::test]
 async fn whatever_changes_under_a_confirmation_aborts_it() {
-    let credential = |expression: &'static str| move |owner: &Owner| Write::update(Table::Identity, credential::key(owner.id), expression);
-    let state = |expression: &'static str| move |owner: &Owner| Write::update(Table::Identity, user::key(owner.id), expression);
+    let credential = |expression: &'static str| {
+        move |owner: &Owner| Write::update(Table::Identity, credential::key(owner.id), expression)
+    };
+    let state =
+        |expression: &'static str| move |owner: &Owner| Write::update(Table::Identity, user::key(owner.id), expression);
     type Change = Box<dyn Fn(&Owner, u64) -> Write>;
     let changes: [(&str, Change); 7] = [
         ("another enrolment", Box::new(move |o, _| credential("SET #pending_seed = :s")(o).value(":s", s("another")))),
@@ -246,7 +306,9 @@ async fn tp_9_a_try_that_was_overtaken_is_not_looked_at() {
     let session = world.session(&owner).await;
     let code = code_at(&enrol(&world, &owner, &session).await, world.clock.at());
     let gate = Arc::new(Gate::default());
-    world.script.once(When::calls("second-factor", "UpdateItem").with_body("pending_tries"), Act::PauseBefore(gate.clone()));
+    world
+        .script
+        .once(When::calls("second-factor", "UpdateItem").with_body("pending_tries"), Act::PauseBefore(gate.clone()));
     let (w, t) = (world.clone(), session.clone());
     let overtaken = tokio::spawn(async move { confirm(&w, &t, &code).await });
     gate.reached().await;
@@ -270,7 +332,9 @@ async fn rc_2_a_replacement_that_was_overtaken_leaves_no_code() {
     gate.open();
     overtaken.await.unwrap().is(503, "try_again");
     assert_eq!(world.store.recovery_codes(owner.id).await.unwrap().len(), 10);
-    for code in &codes { assert!(is_left(&world, &owner, code).await); }
+    for code in &codes {
+        assert!(is_left(&world, &owner, code).await);
+    }
 }
 
 #[tokio::test]
@@ -283,7 +347,11 @@ async fn tp_2_a_factor_that_came_in_between_keeps_an_enrolment_out() {
     let (w, o, t) = (world.clone(), owner.clone(), session.clone());
     let enrolling = tokio::spawn(async move { stepped_up(&w, &o, &t, "POST", TOTP).await });
     gate.reached().await;
-    world.write(vec![Write::update(Table::Identity, credential::key(owner.id), "SET #totp_seed = :s").value(":s", s("another"))]).await;
+    world
+        .write(vec![
+            Write::update(Table::Identity, credential::key(owner.id), "SET #totp_seed = :s").value(":s", s("another")),
+        ])
+        .await;
     gate.open();
     enrolling.await.unwrap().is(409, "second_factor_exists");
     assert!(world.credential(&owner).await.pending.is_none());
@@ -312,7 +380,13 @@ async fn rc_5_a_new_factor_ends_the_freeze_of_a_recovery_code_a_day_later() {
     let session = world.session(&owner).await;
     let freeze = "SET #frozen_until = :far, #frozen_why = :why";
     let far = n(account::WallTime::FAR_FUTURE.ms());
-    world.write(vec![Write::update(Table::Identity, user::key(owner.id), freeze).value(":far", far).value(":why", s("new_factor"))]).await;
+    world
+        .write(vec![
+            Write::update(Table::Identity, user::key(owner.id), freeze)
+                .value(":far", far)
+                .value(":why", s("new_factor")),
+        ])
+        .await;
     let seed = enrol(&world, &owner, &session).await;
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is_ok(200);
     assert_eq!(world.user(&owner).await.frozen, Frozen::Until { at: world.clock.at().plus_seconds(24 * 3600) });
@@ -329,7 +403,13 @@ async fn lg_5_the_factor_stays_while_a_real_key_lives() {
     stepped_up(&world, &owner, &session, "DELETE", TOTP).await.is(409, "second_factor_in_use");
     assert_eq!(world.user(&owner).await, before);
     let revoke = "SET #status = :r, #revoked_at = :n";
-    world.write(vec![Write::update(Table::Vault, connection::key(owner.id, real), revoke).value(":r", s("REVOKED")).value(":n", n(1))]).await;
+    world
+        .write(vec![
+            Write::update(Table::Vault, connection::key(owner.id, real), revoke)
+                .value(":r", s("REVOKED"))
+                .value(":n", n(1)),
+        ])
+        .await;
     stepped_up(&world, &owner, &session, "DELETE", TOTP).await.is_ok(204);
 }
 
@@ -343,7 +423,9 @@ async fn removing_ends_the_other_sessions_and_cools_off_for_a_day() {
     let step = world.credential(&owner).await.totp_last_step;
     stepped_up(&world, &owner, &session, "DELETE", TOTP).await.is_ok(204);
     let (user, credential) = (world.user(&owner).await, world.credential(&owner).await);
-    assert!(!user.has_factor && credential.totp.is_none() && credential.pending.is_none() && credential.codes_set.is_none());
+    assert!(
+        !user.has_factor && credential.totp.is_none() && credential.pending.is_none() && credential.codes_set.is_none()
+    );
     assert_eq!(credential.totp_last_step, step, "TP-7: the counter outlives the factor");
     assert_eq!((user.cred_version, user.session_gen), (before.cred_version.next(), before.session_gen.next()));
     assert_eq!(user.trading_state, TradingState::Cooling { until: world.clock.at().plus_seconds(24 * 3600) });
@@ -412,10 +494,15 @@ async fn rc_2_new_codes_and_the_old_ones_are_dead() {
     let before = world.user(&owner).await;
     let codes = codes_of(&stepped_up(&world, &owner, &session, "POST", CODES).await);
     assert_eq!(codes.len(), 10);
-    for (old, new) in owner.codes.iter().zip(&codes) { assert!(!is_left(&world, &owner, old).await && is_left(&world, &owner, new).await); }
+    for (old, new) in owner.codes.iter().zip(&codes) {
+        assert!(!is_left(&world, &owner, old).await && is_left(&world, &owner, new).await);
+    }
     assert_eq!(world.store.recovery_codes(owner.id).await.unwrap().len(), 10);
     assert_eq!(world.user(&owner).await, before);
-    assert_eq!((notices(&world, &owner).await, world.audit(&owner).await), (vec!["recovery_codes_replaced"], vec!["recovery_codes_replaced".to_owned()]));
+    assert_eq!(
+        (notices(&world, &owner).await, world.audit(&owner).await),
+        (vec!["recovery_codes_replaced"], vec!["recovery_codes_replaced".to_owned()])
+    );
 }
 
 #[tokio::test]
@@ -425,7 +512,10 @@ async fn rc_6_the_client_cannot_bring_codes_of_its_own() {
     let session = world.session(&owner).await;
     let seed = enrol(&world, &owner, &session).await;
     let body = json!({"code": code_at(&seed, world.clock.at()), "recovery_codes": ["mine"]}).to_string();
-    world.send("POST", CONFIRM, &[("authorization", &format!("Bearer {session}"))], body).await.is(422, "invalid_fields");
+    world
+        .send("POST", CONFIRM, &[("authorization", &format!("Bearer {session}"))], body)
+        .await
+        .is(422, "invalid_fields");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -434,20 +524,36 @@ async fn rc_2_parallel_replacements_leave_one_set() {
     let owner = Arc::new(world.owner(true).await);
     let session = world.session(&owner).await;
     // None left of the first set, so that nothing but its name tells the replacements apart.
-    let all = world.store.recovery_codes(owner.id).await.unwrap().into_iter().map(|key| Write::delete(Table::Identity, key)).collect();
+    let all = world
+        .store
+        .recovery_codes(owner.id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|key| Write::delete(Table::Identity, key))
+        .collect();
     world.write(all).await;
-    let running: Vec<_> = (0..20).map(|_| {
-        let (world, owner, session) = (world.clone(), owner.clone(), session.clone());
-        tokio::spawn(async move { stepped_up(&world, &owner, &session, "POST", CODES).await })
-    }).collect();
+    let running: Vec<_> = (0..20)
+        .map(|_| {
+            let (world, owner, session) = (world.clone(), owner.clone(), session.clone());
+            tokio::spawn(async move { stepped_up(&world, &owner, &session, "POST", CODES).await })
+        })
+        .collect();
     let mut sets = Vec::new();
     for answered in running {
         let answered = answered.await.unwrap();
-        match answered.status.as_u16() { 200 => sets.push(codes_of(&answered)), _ => answered.is(503, "try_again") }
+        match answered.status.as_u16() {
+            200 => sets.push(codes_of(&answered)),
+            _ => answered.is(503, "try_again"),
+        }
     }
     assert_eq!(world.store.recovery_codes(owner.id).await.unwrap().len(), 10);
     let mut alive = 0;
-    for set in &sets { if is_left(&world, &owner, &set[0]).await { alive += 1; } }
+    for set in &sets {
+        if is_left(&world, &owner, &set[0]).await {
+            alive += 1;
+        }
+    }
     assert_eq!(alive, 1, "of {} sets", sets.len());
 }
 
@@ -484,7 +590,9 @@ async fn rf_31_with_the_identity_key_down_nothing_is_counted() {
     world.script.clear();
     let seed = enrol(&world, &owner, &session).await;
     world.script.always(When::calls("second-factor", "Decrypt"), Act::Fault(Fault::Status(503)));
-    for _ in 0..10 { confirm(&world, &session, "000000").await.is(503, "unavailable"); }
+    for _ in 0..10 {
+        confirm(&world, &session, "000000").await.is(503, "unavailable");
+    }
     world.script.clear();
     assert_eq!(world.credential(&owner).await.pending.unwrap().tries, 0);
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is_ok(200);

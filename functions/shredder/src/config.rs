@@ -15,8 +15,12 @@ pub struct Deps {
 
 impl Deps {
     /// From the host.
-    pub fn of(host: &host::Host) -> Self { Self { store: Store::of(host), eraser: Eraser::of(host), host: host.clone() } }
+    pub fn of(host: &host::Host) -> Self {
+        Self { store: Store::of(host), eraser: Eraser::of(host), host: host.clone() }
+    }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }

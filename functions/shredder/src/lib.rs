@@ -28,7 +28,9 @@ pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
     let started = deps.host.clock.now();
     // All deletions are ordered before the first wait: the batch takes as long as its slowest secret.
     for record in event.records {
-        if record.event_name == "REMOVE" { continue; }
+        if record.event_name == "REMOVE" {
+            continue;
+        }
         let Some(job) = job_of(&record) else {
             tracing::error!(event_id = record.event_id, "a record of the outbox without a job is let go");
             continue;
@@ -48,10 +50,14 @@ pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
             }
         }
         if deps.host.clock.now().ms_since(started) >= WAIT_MS_MAX {
-            for (record, job, _) in still.drain(..) { settle(&mut response, &record, job, Worked::Retry("the secret is not gone yet".into())); }
+            for (record, job, _) in still.drain(..) {
+                settle(&mut response, &record, job, Worked::Retry("the secret is not gone yet".into()));
+            }
         }
         waiting = still;
-        if !waiting.is_empty() { deps.host.clock.wait(Duration::from_millis(pause)).await; }
+        if !waiting.is_empty() {
+            deps.host.clock.wait(Duration::from_millis(pause)).await;
+        }
         pause = (pause * 2).min(PAUSE_MS_MAX);
     }
     response

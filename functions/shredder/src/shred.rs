@@ -30,17 +30,27 @@ pub(crate) enum Worked {
 
 /// Where a job stands between two looks.
 #[derive(Debug)]
-pub(crate) enum Progress { Ended(Worked), Erasing(Erasing) }
+pub(crate) enum Progress {
+    Ended(Worked),
+    Erasing(Erasing),
+}
 
 /// A secret whose deletion was ordered.
 #[derive(Debug)]
-pub(crate) struct Erasing { name: String, arn: String }
+pub(crate) struct Erasing {
+    name: String,
+    arn: String,
+}
 
 /// Marks the secret as being erased and orders its deletion.
-pub(crate) async fn begin(deps: &Deps, job: JobId) -> Progress { begin_or_end(deps, job).await.unwrap_or_else(Progress::Ended) }
+pub(crate) async fn begin(deps: &Deps, job: JobId) -> Progress {
+    begin_or_end(deps, job).await.unwrap_or_else(Progress::Ended)
+}
 
 async fn begin_or_end(deps: &Deps, id: JobId) -> Result<Progress, Worked> {
-    let Some(job) = deps.store.find_open_job(id).await.map_err(failed)? else { return Err(Worked::NothingToDo("the job is done")) };
+    let Some(job) = deps.store.find_open_job(id).await.map_err(failed)? else {
+        return Err(Worked::NothingToDo("the job is done"));
+    };
     let shred = match job {
         Job { work: Work::Shred(shred), .. } => shred,
         Job { work: Work::Mail(_), .. } => return Err(Worked::NothingToDo("the job is a mail")),
@@ -50,12 +60,17 @@ async fn begin_or_end(deps: &Deps, id: JobId) -> Result<Progress, Worked> {
         Shredding::Erase(ledger) => ledger,
         Shredding::Gone => return finish_job(deps, id, "the secret was proven gone before").await,
         Shredding::Spared => return finish_job(deps, id, "the secret belongs to a connection").await,
-        Shredding::NoRecord => return Err(Worked::GiveUp("no secret was ever recorded under this name (RF-24)".into())),
+        Shredding::NoRecord => {
+            return Err(Worked::GiveUp("no secret was ever recorded under this name (RF-24)".into()));
+        }
     };
     let arn = match &ledger.secret_arn {
         Some(arn) => arn.clone(),
         None => match deps.eraser.find_arn(&ledger.name).await.map_err(not_erased)? {
-            Some(arn) => { deps.store.learn_arn(&ledger, &arn, now).await.map_err(failed)?; arn }
+            Some(arn) => {
+                deps.store.learn_arn(&ledger, &arn, now).await.map_err(failed)?;
+                arn
+            }
             None => return unseen(deps, id, &ledger).await,
         },
     };
@@ -78,7 +93,9 @@ pub(crate) async fn look(deps: &Deps, job: JobId, erasing: Erasing) -> Progress 
 
 /// A secret whose creation nobody saw: gone once it has stayed unseen for long enough, and not a moment earlier.
 async fn unseen(deps: &Deps, job: JobId, ledger: &Ledger) -> Result<Progress, Worked> {
-    if deps.host.clock.now().ms_since(ledger.updated_at) < UNSEEN_S * 1000 { return Err(Worked::Later("no secret of this name is visible yet")); }
+    if deps.host.clock.now().ms_since(ledger.updated_at) < UNSEEN_S * 1000 {
+        return Err(Worked::Later("no secret of this name is visible yet"));
+    }
     Err(record(deps, job, &ledger.name).await)
 }
 
@@ -101,7 +118,9 @@ async fn finish_job(deps: &Deps, job: JobId, why: &'static str) -> Result<Progre
 fn failed(error: StoreError) -> Worked {
     match error {
         StoreError::Corrupt { .. } => Worked::GiveUp(error.to_string()),
-        StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => Worked::Retry(error.to_string()),
+        StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => {
+            Worked::Retry(error.to_string())
+        }
     }
 }
 

@@ -15,7 +15,12 @@ use store::entity::ledger::LedgerState;
 use store::{Store, Table, Write};
 use world::World;
 
-struct Secret { name: String, arn: String, user: UserId, connection: ConnectionId }
+struct Secret {
+    name: String,
+    arn: String,
+    user: UserId,
+    connection: ConnectionId,
+}
 
 async fn secret(world: &World) -> Secret {
     let (user, connection) = (UserId::new(world.ulid()), ConnectionId::new(world.ulid()));
@@ -28,21 +33,34 @@ async fn secret(world: &World) -> Secret {
 async fn live(world: &World) -> Secret {
     let secret = secret(world).await;
     let s = store::attribute::s;
-    let write = Write::update(Table::Vault, store::entity::ledger::key(&secret.name), "SET #state = :live, #ledger_key = :live, #secret_arn = :arn")
-        .value(":live", s("LIVE")).value(":arn", s(&secret.arn));
+    let write = Write::update(
+        Table::Vault,
+        store::entity::ledger::key(&secret.name),
+        "SET #state = :live, #ledger_key = :live, #secret_arn = :arn",
+    )
+    .value(":live", s("LIVE"))
+    .value(":arn", s(&secret.arn));
     world.store.write_one(write).await.unwrap().unwrap();
     secret
 }
-fn client(world: &World) -> aws_sdk_secretsmanager::Client { aws_sdk_secretsmanager::Client::new(&world.host("owner").aws) }
-async fn there(world: &World, secret: &Secret) -> bool { client(world).describe_secret().secret_id(&secret.arn).send().await.is_ok() }
-async fn state(world: &World, secret: &Secret) -> LedgerState { world.store.find_ledger(&secret.name).await.unwrap().unwrap().state }
+fn client(world: &World) -> aws_sdk_secretsmanager::Client {
+    aws_sdk_secretsmanager::Client::new(&world.host("owner").aws)
+}
+async fn there(world: &World, secret: &Secret) -> bool {
+    client(world).describe_secret().secret_id(&secret.arn).send().await.is_ok()
+}
+async fn state(world: &World, secret: &Secret) -> LedgerState {
+    world.store.find_ledger(&secret.name).await.unwrap().unwrap().state
+}
 async fn order(world: &World, secret: &Secret, arn: &str, reason: &str) -> JobId {
     let id = JobId::new(world.ulid());
     let shred = Shred { connection: secret.connection, secret_arn: arn.into(), reason: reason.into() };
     world.store.write_one(job::put_shred(id, secret.user, &shred, world.now()).unwrap()).await.unwrap().unwrap();
     id
 }
-async fn is_open(store: &Store, job: JobId) -> bool { store.find_open_job(job).await.unwrap().is_some() }
+async fn is_open(store: &Store, job: JobId) -> bool {
+    store.find_open_job(job).await.unwrap().is_some()
+}
 fn event(jobs: &[String]) -> Event {
     let records: Vec<_> = jobs.iter().enumerate().map(|(at, pk)| json!({
         "awsRegion": "us-east-1", "eventID": at.to_string(), "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
@@ -102,7 +120,14 @@ async fn a_secret_that_is_still_described_is_not_gone() {
 #[tokio::test]
 async fn rf_23_no_failure_ends_an_erasure() {
     for operation in ["GetItem", "UpdateItem", "DeleteSecret", "DescribeSecret", "TransactWriteItems"] {
-        for fault in [Fault::Throttle, Fault::Status(500), Fault::Status(503), Fault::DropRequest, Fault::LoseAnswer, Fault::Duplicate] {
+        for fault in [
+            Fault::Throttle,
+            Fault::Status(500),
+            Fault::Status(503),
+            Fault::DropRequest,
+            Fault::LoseAnswer,
+            Fault::Duplicate,
+        ] {
             let world = World::new();
             let secret = live(&world).await;
             let job = order(&world, &secret, &secret.arn, "password_reset").await;
@@ -111,7 +136,10 @@ async fn rf_23_no_failure_ends_an_erasure() {
             while is_open(&world.store, job).await {
                 rounds += 1;
                 assert!(rounds < 9, "{operation} {fault:?}");
-                assert!(state(&world, &secret).await != LedgerState::Deleted || operation == "TransactWriteItems", "{operation} {fault:?}");
+                assert!(
+                    state(&world, &secret).await != LedgerState::Deleted || operation == "TransactWriteItems",
+                    "{operation} {fault:?}"
+                );
                 let _again = work(&world, &[job]).await;
             }
             assert!(!there(&world, &secret).await, "{operation} {fault:?}");
@@ -172,10 +200,17 @@ async fn rf_27_poison_is_isolated() {
     let nothing = Mail { to: "owner@example.com".into(), notice: Notice::Nothing };
     world.store.write_one(job::put_mail(mail, None, &nothing, world.now()).unwrap()).await.unwrap().unwrap();
     let unreadable = order(&world, &secret, &secret.arn, "detached").await;
-    let spoil = Write::update(Table::Outbox, job::key(unreadable), "SET #body = :body").value(":body", store::attribute::s("{"));
+    let spoil = Write::update(Table::Outbox, job::key(unreadable), "SET #body = :body")
+        .value(":body", store::attribute::s("{"));
     world.store.write_one(spoil).await.unwrap().unwrap();
     let good = order(&world, &secret, &secret.arn, "detached").await;
-    let pks = ["JOB#nonsense".to_owned(), "OTHER#1".to_owned(), format!("JOB#{mail}"), format!("JOB#{unreadable}"), format!("JOB#{good}")];
+    let pks = [
+        "JOB#nonsense".to_owned(),
+        "OTHER#1".to_owned(),
+        format!("JOB#{mail}"),
+        format!("JOB#{unreadable}"),
+        format!("JOB#{good}"),
+    ];
     let response = handle(&Deps::of(&world.host("shredder")), event(&pks)).await;
     assert_eq!(response.batch_item_failures.len(), 0);
     assert!(!there(&world, &secret).await && !is_open(&world.store, good).await);
@@ -200,7 +235,8 @@ async fn rf_20_an_orphan_is_found_by_its_name() {
         world.clock.advance_s(180);
     }
     // A creation that was under way arrives late, and is erased.
-    let late = client(&world).create_secret().name(&unseen.name).secret_string("sealed").send().await.unwrap().arn.unwrap();
+    let late =
+        client(&world).create_secret().name(&unseen.name).secret_string("sealed").send().await.unwrap().arn.unwrap();
     assert_eq!(work(&world, &[job]).await, Vec::<String>::new());
     assert!(client(&world).describe_secret().secret_id(late).send().await.is_err());
     assert_eq!(state(&world, &unseen).await, LedgerState::Deleted);

@@ -30,9 +30,14 @@ pub fn order(refused: AuthoriseRefused) -> Refused {
         R::IntentTaken | R::OutcomeUnknown => Refused::Leave,
         R::Stale => Refused::End(Ending::Expired, why),
         R::ConnectionFenced | R::UserFenced => Refused::End(Ending::Fenced, why),
-        R::PairNotAllowed | R::KeyNotAccepted | R::Frozen | R::NotActive | R::RunOver | R::BotStopped | R::DealClosed | R::KillSwitch => {
-            Refused::End(Ending::RefusedBeforehand, why)
-        }
+        R::PairNotAllowed
+        | R::KeyNotAccepted
+        | R::Frozen
+        | R::NotActive
+        | R::RunOver
+        | R::BotStopped
+        | R::DealClosed
+        | R::KillSwitch => Refused::End(Ending::RefusedBeforehand, why),
         R::Fencing => Refused::NotNow(NotDone::Later(why)),
         R::Contention => Refused::NotNow(NotDone::Retry(why)),
         R::Unavailable(error) => Refused::NotNow(error.into()),

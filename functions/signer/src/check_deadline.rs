@@ -12,12 +12,20 @@ use crate::exchange_clock::spans;
 /// When the request was authorised, on both clocks. The monotonic moment is taken before the transaction, so that the
 /// span it gives is rather too long.
 #[derive(Debug, Clone, Copy)]
-pub struct Started { pub monotonic: Monotonic, pub authorised_at: WallTime }
+pub struct Started {
+    pub monotonic: Monotonic,
+    pub authorised_at: WallTime,
+}
 
 /// The window has passed, or a clock was set back: nothing is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not sent: {by_wall_ms} ms by the wall clock and {by_monotonic_ms} ms by the monotonic one after authorisation")]
-pub struct TooLate { pub by_wall_ms: i64, pub by_monotonic_ms: i64 }
+#[error(
+    "not sent: {by_wall_ms} ms by the wall clock and {by_monotonic_ms} ms by the monotonic one after authorisation"
+)]
+pub struct TooLate {
+    pub by_wall_ms: i64,
+    pub by_monotonic_ms: i64,
+}
 
 /// Refuses what the exchange would have to refuse.
 pub fn check_deadline(started: Started, window: ReceiveWindowMs, clock: &dyn Clock) -> Result<(), TooLate> {
@@ -33,16 +41,24 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct At { wall: i64, monotonic: u64 }
+    struct At {
+        wall: i64,
+        monotonic: u64,
+    }
     #[async_trait::async_trait]
     impl Clock for At {
-        fn now(&self) -> WallTime { WallTime::from_ms(self.wall) }
-        fn monotonic(&self) -> Monotonic { Monotonic::from_ms(self.monotonic) }
+        fn now(&self) -> WallTime {
+            WallTime::from_ms(self.wall)
+        }
+        fn monotonic(&self) -> Monotonic {
+            Monotonic::from_ms(self.monotonic)
+        }
         async fn wait(&self, _: Duration) {}
     }
     fn check(wall: i64, monotonic: u64, in_time: bool) {
         let started = Started { monotonic: Monotonic::from_ms(100), authorised_at: WallTime::from_ms(10_000) };
-        let outcome = check_deadline(started, ReceiveWindowMs::MAX, &At { wall: 10_000 + wall, monotonic: 100 + monotonic });
+        let outcome =
+            check_deadline(started, ReceiveWindowMs::MAX, &At { wall: 10_000 + wall, monotonic: 100 + monotonic });
         assert_eq!(outcome.is_ok(), in_time, "{wall} {monotonic}");
     }
 

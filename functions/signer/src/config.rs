@@ -49,8 +49,13 @@ impl Deps {
     pub fn of(host: &Host, transport: Arc<dyn Transport>) -> Result<Self, StartRefused> {
         let window_ms = host.environment.number_or("SEND_WINDOW_MS_MAX", 3_000)?;
         Ok(Self {
-            store: Store::of(host), signer: vault::Signer::of(host)?, wire: Wire::for_orders(BaseUrls::of(&host.environment)?, transport),
-            queue: DecisionQueue::of(host)?, host: host.clone(), clock: Arc::default(), paused: Arc::default(),
+            store: Store::of(host),
+            signer: vault::Signer::of(host)?,
+            wire: Wire::for_orders(BaseUrls::of(&host.environment)?, transport),
+            queue: DecisionQueue::of(host)?,
+            host: host.clone(),
+            clock: Arc::default(),
+            paused: Arc::default(),
             window: i64::try_from(window_ms).ok().and_then(ReceiveWindowMs::of).ok_or(StartRefused::Window)?,
         })
     }
@@ -70,5 +75,7 @@ impl Deps {
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }

@@ -22,11 +22,18 @@ const OFFSET_MS_MAX: i64 = 10_000;
 const TRIES: u32 = 3;
 
 #[derive(Debug, Clone, Copy)]
-struct Reading { venue: Venue, offset_ms: i64, wall: WallTime, monotonic: Monotonic }
+struct Reading {
+    venue: Venue,
+    offset_ms: i64,
+    wall: WallTime,
+    monotonic: Monotonic,
+}
 
 /// The measurements of this process.
 #[derive(Debug, Default)]
-pub struct ExchangeClock { readings: Mutex<Vec<Reading>> }
+pub struct ExchangeClock {
+    readings: Mutex<Vec<Reading>>,
+}
 
 /// Why there is no usable measurement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +67,9 @@ impl ExchangeClock {
         if let Some(reading) = self.find(venue) {
             let (wall, monotonic) = spans(clock, reading.wall, reading.monotonic);
             let fresh = (0..=REUSED_MS_MAX).contains(&wall) && (wall - monotonic).abs() <= GAP_MS_MAX;
-            if fresh { return Ok(reading.offset_ms); }
+            if fresh {
+                return Ok(reading.offset_ms);
+            }
         }
         self.forget(venue);
         let reading = measure(venue, wire, clock).await?;
@@ -72,7 +81,9 @@ impl ExchangeClock {
         Ok(reading.offset_ms)
     }
     /// Makes the next order measure anew: the exchange found our timestamp wrong, or was not there.
-    pub fn forget(&self, venue: Venue) { self.readings.lock().unwrap_or_else(PoisonError::into_inner).retain(|r| r.venue != venue); }
+    pub fn forget(&self, venue: Venue) {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner).retain(|r| r.venue != venue);
+    }
 
     fn find(&self, venue: Venue) -> Option<Reading> {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|r| r.venue == venue).copied()
@@ -88,10 +99,19 @@ async fn measure(venue: Venue, wire: &Wire, clock: &dyn Clock) -> Result<Reading
             Sent::Answered(answer) => answer,
             Sent::NotSent { why } | Sent::Unknown { why } => return Err(NoExchangeTime::Unreachable { why }),
         };
-        let said = match venue { Venue::Paper => exchange::binance::server_time(answer.received()) };
+        let said = match venue {
+            Venue::Paper => exchange::binance::server_time(answer.received()),
+        };
         let theirs = said.map_err(|failure| NoExchangeTime::Unreachable { why: failure.to_string() })?;
-        if by_monotonic.unsigned_abs() > ROUND_TRIP_MS_MAX || (by_wall - by_monotonic).abs() > GAP_MS_MAX { continue; }
-        return Ok(Reading { venue, offset_ms: theirs.ms() - wall.plus_ms(by_monotonic / 2).ms(), wall: clock.now(), monotonic: clock.monotonic() });
+        if by_monotonic.unsigned_abs() > ROUND_TRIP_MS_MAX || (by_wall - by_monotonic).abs() > GAP_MS_MAX {
+            continue;
+        }
+        return Ok(Reading {
+            venue,
+            offset_ms: theirs.ms() - wall.plus_ms(by_monotonic / 2).ms(),
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        });
     }
     Err(NoExchangeTime::TooSlow)
 }

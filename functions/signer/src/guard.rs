@@ -58,18 +58,28 @@ pub fn value(facts: &Facts<'_>) -> Amount {
 
 /// Checks GU-1 and GU-4; answers the order's value for GU-5's counters.
 pub fn guard(facts: &Facts<'_>) -> Result<Amount, GuardRefused> {
-    if !facts.allowed_pairs.contains(facts.pair) { return Err(GuardRefused::PairNotAllowed(facts.pair.clone())); }
-    if facts.last.is_none() { return Err(GuardRefused::NoMarket(facts.pair.clone())); }
+    if !facts.allowed_pairs.contains(facts.pair) {
+        return Err(GuardRefused::PairNotAllowed(facts.pair.clone()));
+    }
+    if facts.last.is_none() {
+        return Err(GuardRefused::NoMarket(facts.pair.clone()));
+    }
     let value = value(facts);
-    if !facts.order.key.slot.role.is_entry() { return Ok(value); }
-    if value > facts.order_quote_max { return Err(GuardRefused::AboveOrderMax { value, max: facts.order_quote_max }); }
+    if !facts.order.key.slot.role.is_entry() {
+        return Ok(value);
+    }
+    if value > facts.order_quote_max {
+        return Err(GuardRefused::AboveOrderMax { value, max: facts.order_quote_max });
+    }
     if let Some(equity) = facts.equity
         && exceeds(value, equity, EQUITY_SHARE_PCT)
     {
         return Err(GuardRefused::AboveEquityShare { value, equity });
     }
     let volume = facts.candles.iter().fold(Amount::ZERO, |sum, candle| sum + candle.close * candle.volume);
-    if exceeds(value, volume, VOLUME_SHARE_PCT) { return Err(GuardRefused::AboveVolumeShare { value, volume }); }
+    if exceeds(value, volume, VOLUME_SHARE_PCT) {
+        return Err(GuardRefused::AboveVolumeShare { value, volume });
+    }
     Ok(value)
 }
 
@@ -97,27 +107,58 @@ mod tests {
         let ulid = ulid::Ulid::from_parts(1, 2);
         let price: Price = price.parse().expect("price");
         PlannedOrder {
-            client_order_id: ClientOrderId::derive(BotId::new(ulid), DealId::new(ulid), key), key, side: Side::Buy,
-            kind: OrderKind::Limit { price }, quantity: quantity.parse().expect("quantity"), reference_price: price, reason: "test".into(),
+            client_order_id: ClientOrderId::derive(BotId::new(ulid), DealId::new(ulid), key),
+            key,
+            side: Side::Buy,
+            kind: OrderKind::Limit { price },
+            quantity: quantity.parse().expect("quantity"),
+            reference_price: price,
+            reason: "test".into(),
         }
     }
     fn candle(volume: &str) -> Candle {
         let price: Price = "100".parse().expect("price");
         Candle {
-            open_time: MarketTime::from_ms(0), close_time: MarketTime::from_ms(60_000), open: price, high: price, low: price, close: price,
+            open_time: MarketTime::from_ms(0),
+            close_time: MarketTime::from_ms(60_000),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
             volume: volume.parse::<Quantity>().expect("volume"),
         }
     }
     /// One order of one unit at `price`; the limits leave exactly 100 unless a case changes them.
-    struct Case { role: Role, price: &'static str, last: Option<&'static str>, max: &'static str, equity: Option<&'static str>, volume: &'static str, pairs: &'static [&'static str] }
-    const PLAIN: Case = Case { role: Role::Base, price: "100", last: Some("100"), max: "100", equity: Some("2000"), volume: "100", pairs: &["ETH-USDT"] };
+    struct Case {
+        role: Role,
+        price: &'static str,
+        last: Option<&'static str>,
+        max: &'static str,
+        equity: Option<&'static str>,
+        volume: &'static str,
+        pairs: &'static [&'static str],
+    }
+    const PLAIN: Case = Case {
+        role: Role::Base,
+        price: "100",
+        last: Some("100"),
+        max: "100",
+        equity: Some("2000"),
+        volume: "100",
+        pairs: &["ETH-USDT"],
+    };
     fn check(case: Case, expected: Result<&str, &str>) {
         let order = order(case.role, case.price, "1");
         let amount = |text: &str| Amount::parse(text).expect("amount");
         let pairs: Vec<Pair> = case.pairs.iter().map(|p| p.parse().expect("pair")).collect();
         let outcome = guard(&Facts {
-            order: &order, pair: &"ETH-USDT".parse().expect("pair"), allowed_pairs: &pairs, order_quote_max: amount(case.max),
-            equity: case.equity.map(amount), candles: &[candle(case.volume)], last: case.last.map(|p| p.parse().expect("price")),
+            order: &order,
+            pair: &"ETH-USDT".parse().expect("pair"),
+            allowed_pairs: &pairs,
+            order_quote_max: amount(case.max),
+            equity: case.equity.map(amount),
+            candles: &[candle(case.volume)],
+            last: case.last.map(|p| p.parse().expect("price")),
         });
         let outcome = outcome.map(|value| value.to_string()).map_err(|refused| refused.to_string());
         match expected {

@@ -45,7 +45,9 @@ pub(crate) enum NotDone {
 impl From<StoreError> for NotDone {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => Self::Retry(error.to_string()),
+            StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => {
+                Self::Retry(error.to_string())
+            }
             StoreError::Corrupt { .. } => Self::GiveUp(error.to_string()),
         }
     }
@@ -70,15 +72,19 @@ pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
         }
     }
     let mut running = JoinSet::new();
-    for (_, lane) in lanes { running.spawn(work_lane(deps.clone(), lane)); }
+    for (_, lane) in lanes {
+        running.spawn(work_lane(deps.clone(), lane));
+    }
     let mut response = DynamoDbEventResponse::default();
     while let Some(joined) = running.join_next().await {
         match joined {
-            Ok(again) => for sequence_number in again {
-                let mut failure = DynamoDbBatchItemFailure::default();
-                failure.item_identifier = sequence_number;
-                response.batch_item_failures.push(failure);
-            },
+            Ok(again) => {
+                for sequence_number in again {
+                    let mut failure = DynamoDbBatchItemFailure::default();
+                    failure.item_identifier = sequence_number;
+                    response.batch_item_failures.push(failure);
+                }
+            }
             // Whatever it had authorised is found by the sweep; sending it again would be the worse fault.
             Err(error) => tracing::error!(%error, "a lane of intents broke off"),
         }
@@ -96,7 +102,9 @@ async fn work_lane(deps: Deps, lane: Lane) -> Vec<Option<String>> {
             Err(NotDone::GiveUp(why)) => tracing::error!(pk = key.pk, sk = key.sk, why, "an intent cannot be worked"),
             Err(NotDone::Retry(why)) => {
                 tracing::warn!(pk = key.pk, sk = key.sk, why, "an intent is tried again");
-                return std::iter::once(sequence_number).chain(lane.map(|(_, sequence_number)| sequence_number)).collect();
+                return std::iter::once(sequence_number)
+                    .chain(lane.map(|(_, sequence_number)| sequence_number))
+                    .collect();
             }
         }
     }

@@ -6,16 +6,16 @@
 
 use account::WallTime;
 use exchange::{Failure, OrderAnswer, Question, Trade, Venue, binance};
-use strategy::id::ClientOrderId;
-use strategy::market::Pair;
-use strategy::order::PlannedOrder;
+use store::Table;
 use store::entity::connection::SealedKey;
 use store::entity::intent::{Ask, Intent, IntentState, place_key};
 use store::entity::order::{self, StoredOrder};
 use store::transaction::authorise_query::QueryGrant;
 use store::transaction::close_intent::Ending;
 use store::transaction::record_outcome::{OrderNews, Recording};
-use store::Table;
+use strategy::id::ClientOrderId;
+use strategy::market::Pair;
+use strategy::order::PlannedOrder;
 
 use crate::authorise::{self, AUTHORISE_MS_MAX, Refused};
 use crate::{Deps, NotDone, fills, record, send};
@@ -28,7 +28,15 @@ const BETWEEN_LOOKS_MS: i64 = 10_000;
 const PAGES_MAX: u32 = 5;
 const ORDERS_MAX: usize = 20;
 
-struct Asking<'a> { deps: &'a Deps, venue: Venue, grant: &'a QueryGrant, key: &'a SealedKey, offset_ms: i64, pair: &'a Pair, order: &'a ClientOrderId }
+struct Asking<'a> {
+    deps: &'a Deps,
+    venue: Venue,
+    grant: &'a QueryGrant,
+    key: &'a SealedKey,
+    offset_ms: i64,
+    pair: &'a Pair,
+    order: &'a ClientOrderId,
+}
 
 /// Asks about one order and records the answer.
 pub async fn query_order(deps: &Deps, intent: &Intent, venue: Venue, order: &ClientOrderId) -> Result<(), NotDone> {
@@ -42,9 +50,15 @@ pub async fn query_order(deps: &Deps, intent: &Intent, venue: Venue, order: &Cli
     let open = match place.state {
         IntentState::Sent => known.as_ref().is_some_and(|k| !k.status.is_final()),
         IntentState::Authorised | IntentState::Unknown => true,
-        IntentState::Proposed | IntentState::Absent | IntentState::Expired | IntentState::Refused | IntentState::Fenced => false,
+        IntentState::Proposed
+        | IntentState::Absent
+        | IntentState::Expired
+        | IntentState::Refused
+        | IntentState::Fenced => false,
     };
-    if !open { return record::end_query(deps, intent, IntentState::Sent, Some("nothing is open")).await; }
+    if !open {
+        return record::end_query(deps, intent, IntentState::Sent, Some("nothing is open")).await;
+    }
     let Some(key) = deps.store.find_sealed_key(intent.user, intent.connection).await? else {
         return record::end_query(deps, intent, IntentState::Fenced, Some("the exchange key was removed")).await;
     };
@@ -52,11 +66,13 @@ pub async fn query_order(deps: &Deps, intent: &Intent, venue: Venue, order: &Cli
     let deadline = deps.host.clock.now().plus_ms(AUTHORISE_MS_MAX);
     let grant = match deps.store.authorise_query(intent, deadline, &deps.host).await {
         Ok(grant) => grant,
-        Err(refused) => return match authorise::access(refused) {
-            Refused::Leave => Ok(()),
-            Refused::End(ending, why) => record::end_query(deps, intent, ending.state(), Some(&why)).await,
-            Refused::NotNow(not) => Err(not),
-        },
+        Err(refused) => {
+            return match authorise::access(refused) {
+                Refused::Leave => Ok(()),
+                Refused::End(ending, why) => record::end_query(deps, intent, ending.state(), Some(&why)).await,
+                Refused::NotNow(not) => Err(not),
+            };
+        }
     };
     let (_, _, pair) = record::place_of(&place)?;
     let asking = Asking { deps, venue, grant: &grant, key: &key, offset_ms, pair, order };
@@ -69,7 +85,9 @@ pub async fn query_order(deps: &Deps, intent: &Intent, venue: Venue, order: &Cli
         Ok(None) => absent(deps, intent, &place, venue, grant.authorised_at()).await,
         Err(failure) => record::end_query(deps, intent, IntentState::Expired, Some(&failure.to_string())).await,
     };
-    if let Err(error) = asked { tracing::warn!(%bot, %order, %error, "the question is asked again"); }
+    if let Err(error) = asked {
+        tracing::warn!(%bot, %order, %error, "the question is asked again");
+    }
     Ok(())
 }
 
@@ -81,29 +99,45 @@ async fn find(asking: &Asking<'_>, place: &Intent, planned: &PlannedOrder) -> Re
         Err(Failure::NotFound) => {}
         Err(failure) => return Err(failure),
     }
-    if place.state == IntentState::Sent { return Ok(None); }
+    if place.state == IntentState::Sent {
+        return Ok(None);
+    }
     let open = asking.ask(&Question::OpenOrders { pair: asking.pair.clone() }, binance::open_orders).await?;
-    if let Some(answer) = open.into_iter().find(|o| o.client_order_id == asking.order.as_str()) { return asking.news(answer, &by_id).await.map(Some); }
+    if let Some(answer) = open.into_iter().find(|o| o.client_order_id == asking.order.as_str()) {
+        return asking.news(answer, &by_id).await.map(Some);
+    }
     among_fills(asking, place, planned).await
 }
 
 /// A market order that filled at once is neither open nor, perhaps, found by its name yet: its fills tell.
-async fn among_fills(asking: &Asking<'_>, place: &Intent, planned: &PlannedOrder) -> Result<Option<OrderNews>, Failure> {
+async fn among_fills(
+    asking: &Asking<'_>,
+    place: &Intent,
+    planned: &PlannedOrder,
+) -> Result<Option<OrderNews>, Failure> {
     let unread = |error: store::StoreError| Failure::Unknown { why: error.to_string() };
     let row = asking.deps.store.read(Table::Trading, &place.key).await.map_err(unread)?;
     let seen: i64 = row.as_ref().and_then(|row| row.number("trade_id_seen").ok()).unwrap_or(0);
     let mut from = seen.saturating_add(1);
     let mut looked_up: Vec<String> = Vec::new();
     for _ in 0..PAGES_MAX {
-        let page: Vec<Trade> = asking.ask(&Question::TradesFrom { pair: asking.pair.clone(), trade_id: from }, binance::trades).await?;
+        let page: Vec<Trade> =
+            asking.ask(&Question::TradesFrom { pair: asking.pair.clone(), trade_id: from }, binance::trades).await?;
         for trade in &page {
             // More cannot have been filled than was asked for: another order's.
-            if trade.quantity > planned.quantity || looked_up.contains(&trade.exchange_order_id) { continue; }
-            if looked_up.len() >= ORDERS_MAX { return Err(Failure::Unknown { why: "too many orders have traded to tell them apart".into() }); }
+            if trade.quantity > planned.quantity || looked_up.contains(&trade.exchange_order_id) {
+                continue;
+            }
+            if looked_up.len() >= ORDERS_MAX {
+                return Err(Failure::Unknown { why: "too many orders have traded to tell them apart".into() });
+            }
             looked_up.push(trade.exchange_order_id.clone());
-            let by_id = Question::OrderById { pair: asking.pair.clone(), exchange_order_id: trade.exchange_order_id.clone() };
+            let by_id =
+                Question::OrderById { pair: asking.pair.clone(), exchange_order_id: trade.exchange_order_id.clone() };
             let answer = asking.ask(&by_id, binance::order).await?;
-            if answer.client_order_id == asking.order.as_str() { return asking.news(answer, &by_id).await.map(Some); }
+            if answer.client_order_id == asking.order.as_str() {
+                return asking.news(answer, &by_id).await.map(Some);
+            }
         }
         match page.last() {
             Some(last) if page.len() >= 1_000 => from = last.trade_id.saturating_add(1),
@@ -114,32 +148,62 @@ async fn among_fills(asking: &Asking<'_>, place: &Intent, planned: &PlannedOrder
 }
 
 impl Asking<'_> {
-    async fn ask<T>(&self, question: &Question, read: fn(exchange::Received<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        match self.venue { Venue::Paper => send::ask(self.deps, self.venue, self.grant, self.key, self.offset_ms, question, read).await }
+    async fn ask<T>(
+        &self,
+        question: &Question,
+        read: fn(exchange::Received<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match self.venue {
+            Venue::Paper => {
+                send::ask(self.deps, self.venue, self.grant, self.key, self.offset_ms, question, read).await
+            }
+        }
     }
     /// Status and fills that agree; when a fill came between the two questions, the order is asked once more.
     async fn news(&self, answer: OrderAnswer, again: &Question) -> Result<OrderNews, Failure> {
         let mut answer = answer;
         let trades = match answer.executed.is_zero() {
             true => Vec::new(),
-            false => self.ask(&Question::TradesOf { pair: self.pair.clone(), exchange_order_id: answer.exchange_order_id.clone() }, binance::trades).await?,
+            false => {
+                self.ask(
+                    &Question::TradesOf {
+                        pair: self.pair.clone(),
+                        exchange_order_id: answer.exchange_order_id.clone(),
+                    },
+                    binance::trades,
+                )
+                .await?
+            }
         };
         let filled = fills::sum(self.deps, self.venue, self.pair, &trades).await;
-        if filled.quantity != answer.executed { answer = self.ask(again, binance::order).await?; }
-        if filled.quantity != answer.executed { return Err(Failure::Unknown { why: "the order and its fills do not agree yet".into() }); }
+        if filled.quantity != answer.executed {
+            answer = self.ask(again, binance::order).await?;
+        }
+        if filled.quantity != answer.executed {
+            return Err(Failure::Unknown { why: "the order and its fills do not agree yet".into() });
+        }
         Ok(OrderNews {
-            status: fills::venue_status(answer.status), exchange_order_id: answer.exchange_order_id, filled,
+            status: fills::venue_status(answer.status),
+            exchange_order_id: answer.exchange_order_id,
+            filled,
             trade_id: trades.iter().map(|trade| trade.trade_id).max(),
         })
     }
 }
 
 async fn found(
-    deps: &Deps, intent: &Intent, place: &Intent, planned: &PlannedOrder, known: Option<&StoredOrder>, news: &OrderNews,
+    deps: &Deps,
+    intent: &Intent,
+    place: &Intent,
+    planned: &PlannedOrder,
+    known: Option<&StoredOrder>,
+    news: &OrderNews,
 ) -> Result<(), NotDone> {
     let (bot, deal, pair) = record::place_of(place)?;
     if let Some(known) = known
-        && place.state == IntentState::Sent && known.status == news.status && known.filled.quantity == news.filled.quantity
+        && place.state == IntentState::Sent
+        && known.status == news.status
+        && known.filled.quantity == news.filled.quantity
     {
         // Nothing new: the bot is not woken for it (P5).
         deps.store.note_seen(bot, &planned.client_order_id, deps.host.clock.now()).await?;
@@ -147,8 +211,15 @@ async fn found(
     }
     let open = place.state != IntentState::Sent;
     let recording = Recording {
-        answered: intent, place: open.then_some(&place.key), order: planned, bot, deal, pair, news,
-        trade_id_seen: known.map_or(0, |k| k.trade_id_seen), sent_at: place.authorised_at.unwrap_or(place.proposed_at),
+        answered: intent,
+        place: open.then_some(&place.key),
+        order: planned,
+        bot,
+        deal,
+        pair,
+        news,
+        trade_id_seen: known.map_or(0, |k| k.trade_id_seen),
+        sent_at: place.authorised_at.unwrap_or(place.proposed_at),
     };
     record::order(deps, &recording).await
 }

@@ -17,7 +17,9 @@ use crate::{Deps, NotDone, record};
 pub async fn read_intent(deps: &Deps, key: &Key) -> Result<Option<(Intent, Venue)>, NotDone> {
     // RF-7, step 9: whatever is not PROPOSED is acknowledged.
     let Some(intent) = deps.store.find_intent(key).await? else { return Ok(None) };
-    if intent.state != IntentState::Proposed { return Ok(None); }
+    if intent.state != IntentState::Proposed {
+        return Ok(None);
+    }
     // RF-8: decided on another market.
     if deps.host.clock.now().ms_since(intent.proposed_at) > STALE_AFTER_MS {
         record::end_proposed(deps, &intent, Ending::Expired, "it was not sent within two minutes").await?;
@@ -29,7 +31,11 @@ pub async fn read_intent(deps: &Deps, key: &Key) -> Result<Option<(Intent, Venue
     };
     let gate = deps.store.read(Table::Trading, &bot::gate_key()).await?;
     // RF-26: while tables are restored nothing leaves.
-    if gate.is_some_and(|gate: Row| gate.is("closed")) { return Err(NotDone::Later("the freeze-all gate is closed".into())); }
-    if deps.is_paused(venue) { return Err(NotDone::Later(format!("nothing is sent to {venue} for a moment"))); }
+    if gate.is_some_and(|gate: Row| gate.is("closed")) {
+        return Err(NotDone::Later("the freeze-all gate is closed".into()));
+    }
+    if deps.is_paused(venue) {
+        return Err(NotDone::Later(format!("nothing is sent to {venue} for a moment")));
+    }
     Ok(Some((intent, venue)))
 }

@@ -1,12 +1,12 @@
 //! Step 8: records, and tells the trader. What is not told is told by the sweep.
 
 use account::WallTime;
-use strategy::id::{BotId, ClientOrderId, DealId};
-use strategy::market::{MarketTime, Pair};
 use store::entity::intent::{Ask, Intent, IntentState};
 use store::transaction::close_intent::Ending;
 use store::transaction::record_outcome::{Recorded, Recording};
 use store::transaction::write_query::OrderOf;
+use strategy::id::{BotId, ClientOrderId, DealId};
+use strategy::market::{MarketTime, Pair};
 
 use crate::{Deps, NotDone};
 
@@ -51,13 +51,25 @@ pub async fn end_query(deps: &Deps, intent: &Intent, state: IntentState, why: Op
 }
 
 /// Says that nobody knows what became of a PLACE or CANCEL, and asks at once.
-pub async fn unknown(deps: &Deps, intent: &Intent, authorised_at: WallTime, order: &ClientOrderId, why: &str) -> Result<(), NotDone> {
+pub async fn unknown(
+    deps: &Deps,
+    intent: &Intent,
+    authorised_at: WallTime,
+    order: &ClientOrderId,
+    why: &str,
+) -> Result<(), NotDone> {
     tracing::warn!(pk = intent.key.pk, sk = intent.key.sk, why, "the outcome is unknown");
     let (bot, deal, pair) = place_of(intent)?;
     deps.store.lose_intent(intent, authorised_at).await?;
     let of = OrderOf {
-        bot, deal: Some(deal), user: intent.user, connection: intent.connection, exchange: intent.exchange.clone(), pair: Some(pair.clone()),
-        run: intent.run, epoch: intent.epoch,
+        bot,
+        deal: Some(deal),
+        user: intent.user,
+        connection: intent.connection,
+        exchange: intent.exchange.clone(),
+        pair: Some(pair.clone()),
+        run: intent.run,
+        epoch: intent.epoch,
     };
     // `false`: it was asked in this minute already; the sweep asks in the next.
     let _asked = deps.store.query_order(&of, order, deps.host.clock.now()).await?;

@@ -45,9 +45,15 @@ pub async fn offset_ms(deps: &Deps, venue: Venue) -> Result<i64, NotDone> {
 
 /// Sends an order or a cancel once, if it is still early enough.
 pub async fn send_once(
-    deps: &Deps, venue: Venue, signed: SignedRequest, started: Started, read: fn(Received<'_>) -> Result<OrderAnswer, Failure>,
+    deps: &Deps,
+    venue: Venue,
+    signed: SignedRequest,
+    started: Started,
+    read: fn(Received<'_>) -> Result<OrderAnswer, Failure>,
 ) -> Result<OrderAnswer, NoAnswer> {
-    if let Err(late) = check_deadline(started, deps.window, deps.host.clock.as_ref()) { return Err(NoAnswer::NotExecuted { why: late.to_string() }); }
+    if let Err(late) = check_deadline(started, deps.window, deps.host.clock.as_ref()) {
+        return Err(NoAnswer::NotExecuted { why: late.to_string() });
+    }
     match deps.wire.send(signed).await {
         Sent::Answered(answer) => read(answer.received()).map_err(|failure| meaning(deps, venue, failure)),
         Sent::NotSent { why } => {
@@ -108,11 +114,19 @@ pub fn not_signed(deps: &Deps, venue: Venue, refused: &SignRefused) -> NoAnswer 
 
 /// Asks one question with a granted key. A failure to ask is [`Failure::Unknown`]: questions change nothing.
 pub async fn ask<T>(
-    deps: &Deps, venue: Venue, grant: &QueryGrant, key: &SealedKey, offset_ms: i64, question: &Question,
+    deps: &Deps,
+    venue: Venue,
+    grant: &QueryGrant,
+    key: &SealedKey,
+    offset_ms: i64,
+    question: &Question,
     read: fn(Received<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let at = ExchangeTimeMs::of(deps.host.clock.now(), offset_ms);
-    let signed = deps.signer.sign_query(grant, key, question, at, deps.window).await
+    let signed = deps
+        .signer
+        .sign_query(grant, key, question, at, deps.window)
+        .await
         .map_err(|refused| Failure::Unknown { why: refused.to_string() })?;
     let outcome = match deps.wire.send(signed).await {
         Sent::Answered(answer) => read(answer.received()),
@@ -127,7 +141,11 @@ pub async fn ask<T>(
 }
 
 /// Asks a public question; `None` when there is no sensible answer.
-pub async fn ask_public<T>(deps: &Deps, request: PublicRequest, read: fn(Received<'_>) -> Result<T, Failure>) -> Option<T> {
+pub async fn ask_public<T>(
+    deps: &Deps,
+    request: PublicRequest,
+    read: fn(Received<'_>) -> Result<T, Failure>,
+) -> Option<T> {
     match deps.wire.send(request).await {
         Sent::Answered(answer) => read(answer.received()).ok(),
         Sent::NotSent { .. } | Sent::Unknown { .. } => None,

@@ -37,7 +37,15 @@ async fn a_cancel_that_finds_no_open_order_asks_what_became_of_it() {
     world.place(&order).await;
     world.exchange.with(|b| {
         (b.orders[0].status, b.orders[0].executed) = ("FILLED", "1".into());
-        b.trades.push(FakeTrade { id: 7, order: 1, price: "100".into(), quantity: "1".into(), fee: "0.1".into(), asset: "USDT".into(), time: 120_000 });
+        b.trades.push(FakeTrade {
+            id: 7,
+            order: 1,
+            price: "100".into(),
+            quantity: "1".into(),
+            fee: "0.1".into(),
+            asset: "USDT".into(),
+            time: 120_000,
+        });
     });
     let cancel = world.propose_cancel(&order).await;
     world.handle(cancel).await;
@@ -53,11 +61,22 @@ async fn a_partial_fill_is_recorded_and_a_question_without_news_wakes_nobody() {
     world.place(&order).await;
     world.exchange.with(|b| {
         (b.orders[0].status, b.orders[0].executed) = ("PARTIALLY_FILLED", "0.4".into());
-        b.trades.push(FakeTrade { id: 7, order: 1, price: "99".into(), quantity: "0.4".into(), fee: "0.0004".into(), asset: "ETH".into(), time: 180_000 });
+        b.trades.push(FakeTrade {
+            id: 7,
+            order: 1,
+            price: "99".into(),
+            quantity: "0.4".into(),
+            fee: "0.0004".into(),
+            asset: "ETH".into(),
+            time: 180_000,
+        });
     });
     world.query(&order).await;
     let stored = world.order(&order).await.unwrap();
-    assert_eq!((stored.status, stored.filled.value.to_string(), stored.filled.fee_base.to_string()), (VenueStatus::PartiallyFilled, "39.6".into(), "0.0004".into()));
+    assert_eq!(
+        (stored.status, stored.filled.value.to_string(), stored.filled.fee_base.to_string()),
+        (VenueStatus::PartiallyFilled, "39.6".into(), "0.0004".into())
+    );
     assert_eq!((world.orders_version().await, world.hints()), (2, 2));
     world.clock.advance_ms(60_000);
     world.query(&order).await;
@@ -74,7 +93,10 @@ async fn an_answer_about_a_closed_deal_is_recorded_and_wakes_nobody() {
     world.change(Table::Trading, &deal::key(BOT, DEAL), |row| row.with("phase", s("closed"))).await;
     world.exchange.with(|b| b.orders[0].status = "CANCELED");
     world.query(&order).await;
-    assert_eq!((world.order(&order).await.unwrap().status, world.orders_version().await, world.hints()), (VenueStatus::Cancelled, 1, 1));
+    assert_eq!(
+        (world.order(&order).await.unwrap().status, world.orders_version().await, world.hints()),
+        (VenueStatus::Cancelled, 1, 1)
+    );
 }
 
 // KX-2: a key that was widened later stops entries; exits go on.

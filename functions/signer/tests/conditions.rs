@@ -16,12 +16,23 @@ use store::{Key, Table};
 use strategy::order::{Filled, PlannedOrder, Role};
 use world::{BOT, CONNECTION, DEAL, RUN, USER, World, base_order, order_of, pair};
 
-fn user_item() -> (Table, Key) { (Table::Identity, user::key(USER)) }
-fn connection_item() -> (Table, Key) { (Table::Vault, connection::key(USER, CONNECTION)) }
-fn bot_item() -> (Table, Key) { (Table::Trading, bot::key(BOT)) }
+fn user_item() -> (Table, Key) {
+    (Table::Identity, user::key(USER))
+}
+fn connection_item() -> (Table, Key) {
+    (Table::Vault, connection::key(USER, CONNECTION))
+}
+fn bot_item() -> (Table, Key) {
+    (Table::Trading, bot::key(BOT))
+}
 
 /// Proposes an order, changes one stored item and authorises: the name of the refusal, or nothing.
-async fn refusal(role: Role, on_paper: bool, item: (Table, Key), change: impl FnOnce(Row, i64) -> Row) -> Option<String> {
+async fn refusal(
+    role: Role,
+    on_paper: bool,
+    item: (Table, Key),
+    change: impl FnOnce(Row, i64) -> Row,
+) -> Option<String> {
     let world = World::new().await;
     let order = order_of(role, 0);
     let intent = world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone()));
@@ -38,18 +49,38 @@ async fn refusal(role: Role, on_paper: bool, item: (Table, Key), change: impl Fn
     outcome.err().map(|refused| format!("{refused:?}"))
 }
 
-async fn authorise(world: &World, intent: &Intent, order: &PlannedOrder, on_paper: bool) -> Result<(), AuthoriseRefused> {
+async fn authorise(
+    world: &World,
+    intent: &Intent,
+    order: &PlannedOrder,
+    on_paper: bool,
+) -> Result<(), AuthoriseRefused> {
     let connection = world.row(Table::Vault, &connection::key(USER, CONNECTION)).await;
     let authorising = Authorising {
-        intent, order, bot: BOT, deal: DEAL, pair: &pair(), on_paper, windows: Windows::of(&connection), window: Window::of_ms(3_600_000),
-        value_units: 7, trade_id_seen: 0, deadline: world.now().plus_ms(1_500),
+        intent,
+        order,
+        bot: BOT,
+        deal: DEAL,
+        pair: &pair(),
+        on_paper,
+        windows: Windows::of(&connection),
+        window: Window::of_ms(3_600_000),
+        value_units: 7,
+        trade_id_seen: 0,
+        deadline: world.now().plus_ms(1_500),
     };
     world.store.authorise_order(&authorising, &world.host).await.map(drop)
 }
 
 macro_rules! refuses {
     ($role:expr, $item:expr, $change:expr => $expected:expr) => {
-        assert_eq!(refusal($role, false, $item, $change).await.as_deref(), $expected, "{:?} {}", $role, stringify!($change))
+        assert_eq!(
+            refusal($role, false, $item, $change).await.as_deref(),
+            $expected,
+            "{:?} {}",
+            $role,
+            stringify!($change)
+        )
     };
 }
 const ALL: [Role; 5] = [Role::Base, Role::Averaging, Role::TakeProfit, Role::StopLoss, Role::Close];
@@ -95,7 +126,8 @@ async fn the_user_must_be_of_this_epoch_and_not_fencing_and_for_entries_active_a
 
 #[tokio::test]
 async fn on_paper_cooling_does_not_stop_entries_but_holding_and_freezing_do() {
-    let cooling = |row: Row, now: i64| row.with("trading_state", s("COOLING")).with("cooling_until", n(now + 86_400_000));
+    let cooling =
+        |row: Row, now: i64| row.with("trading_state", s("COOLING")).with("cooling_until", n(now + 86_400_000));
     assert_eq!(refusal(Role::Base, true, user_item(), cooling).await, None);
     let held = |row: Row, _| row.with("trading_state", s("HELD"));
     assert_eq!(refusal(Role::Base, true, user_item(), held).await.as_deref(), Some("NotActive"));
@@ -144,10 +176,23 @@ async fn the_counters_follow_a_window_that_moved_meanwhile() {
     let order = base_order();
     let intent = world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone()));
     world.propose(&intent).await;
-    world.change(Table::Vault, &connection::key(USER, CONNECTION), |row| row.with("hour", n(1)).with("turnover_hour", n(5)).with("turnover_day", n(5))).await;
+    world
+        .change(Table::Vault, &connection::key(USER, CONNECTION), |row| {
+            row.with("hour", n(1)).with("turnover_hour", n(5)).with("turnover_day", n(5))
+        })
+        .await;
     let authorising = Authorising {
-        intent: &intent, order: &order, bot: BOT, deal: DEAL, pair: &pair(), on_paper: true, windows: Windows::NONE, window: Window::of_ms(3_600_000),
-        value_units: 7, trade_id_seen: 0, deadline: world.now().plus_ms(1_500),
+        intent: &intent,
+        order: &order,
+        bot: BOT,
+        deal: DEAL,
+        pair: &pair(),
+        on_paper: true,
+        windows: Windows::NONE,
+        window: Window::of_ms(3_600_000),
+        value_units: 7,
+        trade_id_seen: 0,
+        deadline: world.now().plus_ms(1_500),
     };
     let authorised = world.store.authorise_order(&authorising, &world.host).await.unwrap();
     assert_eq!(authorised.order(), &order);
@@ -160,7 +205,8 @@ async fn access(item: (Table, Key), change: impl Fn(Row, i64) -> Row) -> (Option
     let world = World::new().await;
     let order = base_order();
     let id = order.client_order_id.clone();
-    let cancel = world.intent(store::entity::intent::cancel_key(BOT, &id, 1), Ask::Cancel { order: id.clone(), number: 1 });
+    let cancel =
+        world.intent(store::entity::intent::cancel_key(BOT, &id, 1), Ask::Cancel { order: id.clone(), number: 1 });
     let query = world.intent(query_key(BOT, &id, world.now()), Ask::QueryOrder { order: id.clone() });
     world.propose(&cancel).await;
     world.propose(&query).await;
@@ -182,20 +228,32 @@ async fn cancels_and_questions_stop_at_a_fence_and_at_nothing_else() {
     assert_eq!(access(user_item(), |row, _| row.with("trade_epoch", n(2))).await, both(Some("Fenced")));
     assert_eq!(access(user_item(), |row, now| row.with("fencing_until", n(now + 1))).await, both(Some("Fencing")));
     for (item, name, value) in [
-        (user_item(), "frozen_until", n(i64::MAX)), (user_item(), "trading_state", s("HELD")), (bot_item(), "state", s("STOPPED")),
-        (bot_item(), "run", n(9)), (connection_item(), "verdict", s("refused")), ((Table::Trading, deal::key(BOT, DEAL)), "phase", s("closed")),
+        (user_item(), "frozen_until", n(i64::MAX)),
+        (user_item(), "trading_state", s("HELD")),
+        (bot_item(), "state", s("STOPPED")),
+        (bot_item(), "run", n(9)),
+        (connection_item(), "verdict", s("refused")),
+        ((Table::Trading, deal::key(BOT, DEAL)), "phase", s("closed")),
     ] {
         assert_eq!(access(item, |row, _| row.with(name, value.clone())).await, both(None), "{name}");
     }
     let id = base_order().client_order_id;
     let cancel = (Table::Trading, store::entity::intent::cancel_key(BOT, &id, 1));
     assert_eq!(access(cancel.clone(), |row, _| row.with("state", s("SENT"))).await.0.as_deref(), Some("IntentTaken"));
-    assert_eq!(access(cancel.clone(), |row, now| row.with("proposed_at", n(now - 120_001))).await.0.as_deref(), Some("Stale"));
+    assert_eq!(
+        access(cancel.clone(), |row, now| row.with("proposed_at", n(now - 120_001))).await.0.as_deref(),
+        Some("Stale")
+    );
     assert_eq!(access(cancel, |row, _| row.with("epoch", n(2))).await.0.as_deref(), Some("IntentTaken"));
 }
 
 /// Records an answer over what is there.
-async fn record(intent_state: &str, there: Option<(&str, i64)>, status: VenueStatus, executed: &str) -> (Recorded, World) {
+async fn record(
+    intent_state: &str,
+    there: Option<(&str, i64)>,
+    status: VenueStatus,
+    executed: &str,
+) -> (Recorded, World) {
     let world = World::new().await;
     let order = base_order();
     let intent = world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone()));
@@ -206,20 +264,44 @@ async fn record(intent_state: &str, there: Option<(&str, i64)>, status: VenueSta
         world.put(Table::Trading, Row::keyed(&key).with("status", s(status)).with("executed_units", n(units))).await;
     }
     let news = OrderNews {
-        status, exchange_order_id: "1".into(), filled: Filled { quantity: executed.parse().unwrap(), ..Filled::ZERO }, trade_id: None,
+        status,
+        exchange_order_id: "1".into(),
+        filled: Filled { quantity: executed.parse().unwrap(), ..Filled::ZERO },
+        trade_id: None,
     };
     let recording = Recording {
-        answered: &intent, place: None, order: &order, bot: BOT, deal: DEAL, pair: &pair(), news: &news, trade_id_seen: 0, sent_at: world.now(),
+        answered: &intent,
+        place: None,
+        order: &order,
+        bot: BOT,
+        deal: DEAL,
+        pair: &pair(),
+        news: &news,
+        trade_id_seen: 0,
+        sent_at: world.now(),
     };
     (world.store.record_order(&recording, &world.host).await.unwrap(), world)
 }
 
 #[tokio::test]
 async fn an_answer_is_recorded_once_for_an_intent_that_waits_for_it() {
-    for (state, written) in [("AUTHORISED", true), ("UNKNOWN", true), ("PROPOSED", false), ("SENT", false), ("ABSENT", false), ("REFUSED", false), ("EXPIRED", false), ("FENCED", false)] {
+    for (state, written) in [
+        ("AUTHORISED", true),
+        ("UNKNOWN", true),
+        ("PROPOSED", false),
+        ("SENT", false),
+        ("ABSENT", false),
+        ("REFUSED", false),
+        ("EXPIRED", false),
+        ("FENCED", false),
+    ] {
         let (recorded, world) = record(state, None, VenueStatus::New, "0").await;
         assert_eq!(recorded != Recorded::Discarded, written, "{state}");
-        assert_eq!((world.order(&base_order()).await.is_some(), world.orders_version().await), (written, u64::from(written)), "{state}");
+        assert_eq!(
+            (world.order(&base_order()).await.is_some(), world.orders_version().await),
+            (written, u64::from(written)),
+            "{state}"
+        );
     }
 }
 
@@ -249,14 +331,22 @@ async fn an_intent_ends_only_from_the_state_that_its_end_comes_from() {
         Ending::Refused | Ending::NotExecuted => vec!["AUTHORISED", "UNKNOWN"],
         Ending::Absent => vec!["UNKNOWN"],
     };
-    for ending in [Ending::Expired, Ending::RefusedBeforehand, Ending::Fenced, Ending::Refused, Ending::NotExecuted, Ending::Absent] {
+    for ending in [
+        Ending::Expired,
+        Ending::RefusedBeforehand,
+        Ending::Fenced,
+        Ending::Refused,
+        Ending::NotExecuted,
+        Ending::Absent,
+    ] {
         for state in ["PROPOSED", "AUTHORISED", "UNKNOWN", "SENT", "ABSENT", "REFUSED"] {
             let world = World::new().await;
             let order = base_order();
             let intent = world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone()));
             world.propose(&intent).await;
             world.change(Table::Trading, &intent.key, |row| row.with("state", s(state))).await;
-            let recorded = world.store.close_intent(&intent, (BOT, DEAL, &pair()), ending, "why", &world.host).await.unwrap();
+            let recorded =
+                world.store.close_intent(&intent, (BOT, DEAL, &pair()), ending, "why", &world.host).await.unwrap();
             let written = from(ending).contains(&state);
             assert_eq!(recorded != Recorded::Discarded, written, "{ending:?} {state}");
             assert_eq!(world.orders_version().await, u64::from(written));
@@ -283,11 +373,17 @@ async fn a_look_counts_only_for_an_unknown_order() {
 async fn a_verdict_reaches_only_a_live_connection_of_the_same_epoch() {
     for (name, value) in [("status", s("REVOKED")), ("epoch", n(2))] {
         let world = World::new().await;
-        let query = world.intent(query_key(BOT, &base_order().client_order_id, world.now()), Ask::QueryOrder { order: base_order().client_order_id });
+        let query = world.intent(
+            query_key(BOT, &base_order().client_order_id, world.now()),
+            Ask::QueryOrder { order: base_order().client_order_id },
+        );
         world.propose(&query).await;
         world.change(Table::Vault, &connection::key(USER, CONNECTION), |row| row.with(name, value)).await;
         assert!(!world.store.record_verdict(&query, false, "why", &world.host).await.unwrap());
-        assert_eq!(world.row(Table::Vault, &connection::key(USER, CONNECTION)).await.text("verdict").unwrap(), "accepted");
+        assert_eq!(
+            world.row(Table::Vault, &connection::key(USER, CONNECTION)).await.text("verdict").unwrap(),
+            "accepted"
+        );
         assert_eq!(world.intent_of(&query.key).await.state, IntentState::Fenced);
     }
 }

@@ -35,7 +35,10 @@ async fn transactions(run: impl AsyncFnOnce(&World)) -> Vec<Value> {
 
 #[tokio::test]
 async fn the_transactions_of_an_entry() {
-    let bodies = transactions(async |world| { world.place(&order_of(Role::Base, 0)).await; }).await;
+    let bodies = transactions(async |world| {
+        world.place(&order_of(Role::Base, 0)).await;
+    })
+    .await;
     insta::assert_json_snapshot!("entry", bodies);
 }
 
@@ -46,13 +49,15 @@ async fn the_transactions_of_an_exit_a_cancel_and_a_question() {
         world.place(&order).await;
         world.exchange.with(|b| b.orders[0].status = "EXPIRED");
         world.query(&order).await;
-    }).await;
+    })
+    .await;
     insta::assert_json_snapshot!("exit_and_question", bodies);
     let bodies = transactions(async |world| {
         let order = order_of(Role::TakeProfit, 0);
         world.place(&order).await;
         let cancel = world.propose_cancel(&order).await;
         world.handle(cancel).await;
-    }).await;
+    })
+    .await;
     insta::assert_json_snapshot!("cancel", bodies[2..]);
 }

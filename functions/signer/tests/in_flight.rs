@@ -13,7 +13,9 @@ use world::{BOT, USER, World, base_order, event};
 async fn listed_under(world: &World, order: &PlannedOrder) -> Option<String> {
     world.row(Table::Trading, &place_key(BOT, &order.client_order_id)).await.text_if("user_key").map(str::to_owned)
 }
-fn owner() -> Option<String> { Some(format!("USER#{USER}")) }
+fn owner() -> Option<String> {
+    Some(format!("USER#{USER}"))
+}
 
 #[tokio::test]
 async fn an_order_is_listed_from_its_authorisation_to_its_answer() {
@@ -50,7 +52,9 @@ async fn an_unknown_order_is_listed_until_a_question_finds_it() {
 async fn an_order_that_ended_without_an_answer_is_listed_no_more() {
     // Refused by the exchange.
     let world = World::new().await;
-    world.exchange.next(OnPlace::Say(400, r#"{"code":-2010,"msg":"Account has insufficient balance for requested action."}"#));
+    world
+        .exchange
+        .next(OnPlace::Say(400, r#"{"code":-2010,"msg":"Account has insufficient balance for requested action."}"#));
     let order = base_order();
     world.place(&order).await;
     assert_eq!((world.state(&order).await, listed_under(&world, &order).await), (IntentState::Refused, None));

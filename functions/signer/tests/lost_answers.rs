@@ -12,7 +12,12 @@ use world::{BOT, World, base_order, event};
 // Done when 6: UNKNOWN, found again by its client order id, never sent twice.
 #[tokio::test]
 async fn a_lost_answer_is_unknown_found_by_asking_and_never_sent_twice() {
-    for lost in [OnPlace::RestAndLose, OnPlace::RestAndSay(502, "<html>"), OnPlace::RestAndSay(200, "{\"orderId\":"), OnPlace::RestAndSay(400, r#"{"code":-1007,"msg":"t"}"#)] {
+    for lost in [
+        OnPlace::RestAndLose,
+        OnPlace::RestAndSay(502, "<html>"),
+        OnPlace::RestAndSay(200, "{\"orderId\":"),
+        OnPlace::RestAndSay(400, r#"{"code":-1007,"msg":"t"}"#),
+    ] {
         let world = World::new().await;
         world.exchange.next(lost);
         let order = base_order();
@@ -37,13 +42,35 @@ async fn a_market_order_that_filled_unseen_is_found_by_its_fills() {
     world.place(&order).await;
     // Fills of others come first.
     world.exchange.with(|b| {
-        let other = world::fake_exchange::FakeOrder { client_id: "other".into(), id: 50, side: "BUY".into(), status: "FILLED", quantity: "1".into(), executed: "1".into(), hidden: false };
+        let other = world::fake_exchange::FakeOrder {
+            client_id: "other".into(),
+            id: 50,
+            side: "BUY".into(),
+            status: "FILLED",
+            quantity: "1".into(),
+            executed: "1".into(),
+            hidden: false,
+        };
         b.orders.push(other);
-        b.trades.insert(0, FakeTrade { id: 60, order: 50, price: "100".into(), quantity: "1".into(), fee: "0".into(), asset: "USDT".into(), time: 1 });
+        b.trades.insert(
+            0,
+            FakeTrade {
+                id: 60,
+                order: 50,
+                price: "100".into(),
+                quantity: "1".into(),
+                fee: "0".into(),
+                asset: "USDT".into(),
+                time: 1,
+            },
+        );
     });
     world.handle(event(&query_key(BOT, &order.client_order_id, world.now()))).await;
     let stored = world.order(&order).await.unwrap();
-    assert_eq!((stored.status, stored.filled.quantity.to_string(), stored.filled.last_at.unwrap().ms()), (VenueStatus::Filled, "1".into(), 120_000));
+    assert_eq!(
+        (stored.status, stored.filled.quantity.to_string(), stored.filled.last_at.unwrap().ms()),
+        (VenueStatus::Filled, "1".into(), 120_000)
+    );
     assert_eq!((world.state(&order).await, world.exchange.posts()), (IntentState::Sent, 1));
 }
 
@@ -65,7 +92,10 @@ async fn absence_needs_two_looks_ten_seconds_apart_after_the_window() {
     assert_eq!(world.state(&order).await, IntentState::Unknown);
     world.clock.advance_ms(1_000);
     world.query(&order).await;
-    assert_eq!((world.state(&order).await, world.orders_version().await, world.is_due().await), (IntentState::Absent, 1, true));
+    assert_eq!(
+        (world.state(&order).await, world.orders_version().await, world.is_due().await),
+        (IntentState::Absent, 1, true)
+    );
     assert_eq!(world.exchange.posts(), 1);
 }
 
@@ -75,7 +105,12 @@ async fn a_duplicate_name_adopts_the_order_that_lives() {
     let order = base_order();
     world.place(&order).await;
     // As if our record of it had been lost.
-    world.put(Table::Trading, world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone())).to_row().unwrap()).await;
+    world
+        .put(
+            Table::Trading,
+            world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone())).to_row().unwrap(),
+        )
+        .await;
     world.handle(event(&place_key(BOT, &order.client_order_id))).await;
     assert_eq!(world.state(&order).await, IntentState::Unknown);
     world.handle(event(&query_key(BOT, &order.client_order_id, world.now()))).await;
@@ -96,7 +131,15 @@ async fn an_answer_that_thaws_late_is_discarded() {
         assert!(world.store.lose_intent(&intent, intent.authorised_at.unwrap()).await.unwrap());
         world.exchange.with(|b| {
             (b.orders[0].status, b.orders[0].executed) = ("FILLED", "1".into());
-            b.trades.push(FakeTrade { id: 7, order: 1, price: "100".into(), quantity: "1".into(), fee: "0.1".into(), asset: "USDT".into(), time: 120_000 });
+            b.trades.push(FakeTrade {
+                id: 7,
+                order: 1,
+                price: "100".into(),
+                quantity: "1".into(),
+                fee: "0.1".into(),
+                asset: "USDT".into(),
+                time: 120_000,
+            });
         });
         world.query(&order).await;
         assert_eq!(world.order(&order).await.unwrap().status, VenueStatus::Filled);

@@ -14,14 +14,23 @@ async fn the_binary_places_the_order_that_a_stream_record_asks_for() {
     owner.attaches_a_key().await;
     let form = dca(&owner.connection);
     // The local signer cannot read, so the intent stays PROPOSED for the binary.
-    world.faults.always(When { caller: Some("signer".into()), operation: None, body_has: None }, Act::Fault(Fault::Status(500)));
+    world.faults.always(
+        When { caller: Some("signer".into()), operation: None, body_has: None },
+        Act::Fault(Fault::Status(500)),
+    );
     owner.starts_a_bot(&form).await;
     world.drain().await;
     world.faults.clear();
     let start = world.clock.now();
     let mut reader = world.machine.emulators().stream("shearpin-trading", "parity").expect("the stream");
-    let records: Vec<_> = reader.try_batch(500).expect("records").into_iter()
-        .filter(|r| r["dynamodb"]["NewImage"]["what"]["S"] == "PLACE" && r["dynamodb"]["NewImage"]["state"]["S"] == "PROPOSED").collect();
+    let records: Vec<_> = reader
+        .try_batch(500)
+        .expect("records")
+        .into_iter()
+        .filter(|r| {
+            r["dynamodb"]["NewImage"]["what"]["S"] == "PLACE" && r["dynamodb"]["NewImage"]["state"]["S"] == "PROPOSED"
+        })
+        .collect();
     assert_eq!(records.len(), 1, "the base order is proposed");
 
     let mut lambda = Lambda::start(&world, "signer", env!("CARGO_BIN_EXE_signer")).await;

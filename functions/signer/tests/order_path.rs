@@ -29,7 +29,11 @@ async fn an_order_is_authorised_sent_once_and_recorded() {
     let authorised_at = world.intent_of(&place_key(BOT, &order.client_order_id)).await.authorised_at.unwrap();
     let sent = world.exchange.with(|b| b.posts.clone());
     assert_eq!(sent.len(), 1);
-    assert!(sent[0].contains(&format!("recvWindow=3000&timestamp={}&signature=", authorised_at.ms() + 2_500)), "{}", sent[0]);
+    assert!(
+        sent[0].contains(&format!("recvWindow=3000&timestamp={}&signature=", authorised_at.ms() + 2_500)),
+        "{}",
+        sent[0]
+    );
     // GU-5: counted in the hour and day of market time.
     let row = world.row(Table::Vault, &connection::key(USER, CONNECTION)).await;
     assert_eq!(row.number::<i64>("turnover_hour").unwrap(), 10_000_000_000);
@@ -43,7 +47,10 @@ async fn a_fill_at_once_is_recorded_with_its_fee_and_market_time() {
     let order = base_order();
     world.place(&order).await;
     let stored = world.order(&order).await.unwrap();
-    assert_eq!((stored.status, stored.filled.quantity.to_string(), stored.filled.fee_quote.to_string()), (VenueStatus::Filled, "1".into(), "0.1".into()));
+    assert_eq!(
+        (stored.status, stored.filled.quantity.to_string(), stored.filled.fee_quote.to_string()),
+        (VenueStatus::Filled, "1".into(), "0.1".into())
+    );
     assert_eq!(stored.filled.last_at.unwrap().ms(), MARKET_NOW);
     assert_eq!(world.store.find_trade_id_seen(BOT, &world::pair()).await.unwrap(), 101);
 }
@@ -51,7 +58,9 @@ async fn a_fill_at_once_is_recorded_with_its_fee_and_market_time() {
 #[tokio::test]
 async fn gu_5_counters_add_up_within_an_hour_and_begin_anew() {
     let world = World::new().await;
-    for attempt in 0..2 { world.place(&order_of(Role::Base, attempt)).await; }
+    for attempt in 0..2 {
+        world.place(&order_of(Role::Base, attempt)).await;
+    }
     let counts = async |world: &World| {
         let row = world.row(Table::Vault, &connection::key(USER, CONNECTION)).await;
         (row.number::<i64>("turnover_hour").unwrap(), row.number::<i64>("turnover_day").unwrap())
@@ -61,8 +70,18 @@ async fn gu_5_counters_add_up_within_an_hour_and_begin_anew() {
     for (minutes, expected) in [(60, (10_000_000_000, 30_000_000_000)), (60 * 24, (10_000_000_000, 10_000_000_000))] {
         let until = MARKET_NOW + minutes * 60_000;
         world.change(Table::Market, &key, |row| row.with("seen_until", n(until))).await;
-        let candle = world.row(Table::Market, &store::entity::market::candle_key("paper", &world::pair(), strategy::market::MarketTime::from_ms(MARKET_NOW))).await;
-        let moved = store::entity::market::candle_key("paper", &world::pair(), strategy::market::MarketTime::from_ms(until));
+        let candle = world
+            .row(
+                Table::Market,
+                &store::entity::market::candle_key(
+                    "paper",
+                    &world::pair(),
+                    strategy::market::MarketTime::from_ms(MARKET_NOW),
+                ),
+            )
+            .await;
+        let moved =
+            store::entity::market::candle_key("paper", &world::pair(), strategy::market::MarketTime::from_ms(until));
         world.put(Table::Market, candle.with("sk", s(moved.sk))).await;
         world.place(&order_of(Role::Base, u32::try_from(minutes).unwrap())).await;
         assert_eq!(counts(&world).await, expected);
@@ -147,7 +166,9 @@ async fn frozen(ms: i64, monotonic_stands: bool) -> (World, usize) {
     world.script.once(When::calls("signer", "GetSecretValue"), Act::PauseAfter(gate.clone()));
     let freeze = async {
         gate.reached().await;
-        if monotonic_stands { world.clock.stop_monotonic(); }
+        if monotonic_stands {
+            world.clock.stop_monotonic();
+        }
         world.clock.advance_ms(ms);
         gate.open();
     };
@@ -213,7 +234,9 @@ async fn a_slow_round_trip_tells_no_time() {
 #[tokio::test]
 async fn the_clock_is_measured_anew_after_a_minute_and_after_a_gap() {
     let world = World::new().await;
-    let measured = |world: &World| world.exchange.with(|b| b.asked.iter().filter(|e| **e == exchange::Endpoint::ServerTime).count());
+    let measured = |world: &World| {
+        world.exchange.with(|b| b.asked.iter().filter(|e| **e == exchange::Endpoint::ServerTime).count())
+    };
     world.place(&order_of(Role::Base, 0)).await;
     world.clock.advance_ms(59_000);
     world.place(&order_of(Role::Base, 1)).await;
@@ -243,7 +266,9 @@ async fn a_crash_after_authorising_leaves_the_intent_to_the_sweep() {
     // Dropping the invocation aborts its lanes: nothing runs on.
     world.handle(placed).await;
     gate.open();
-    for _ in 0..50 { tokio::task::yield_now().await; }
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!((world.state(&order).await, world.exchange.posts()), (IntentState::Authorised, 0));
 }
 
@@ -345,7 +370,10 @@ async fn a_guard_refuses_before_anything_is_authorised() {
     world.change(Table::Vault, &connection::key(USER, CONNECTION), |row| row.with("order_quote_max", s("99.99"))).await;
     let order = base_order();
     world.place(&order).await;
-    assert_eq!((world.state(&order).await, world.exchange.posts(), world.is_due().await), (IntentState::Refused, 0, true));
+    assert_eq!(
+        (world.state(&order).await, world.exchange.posts(), world.is_due().await),
+        (IntentState::Refused, 0, true)
+    );
     assert!(world.why(&order).await.contains("99.99"));
 }
 
@@ -361,7 +389,9 @@ async fn the_freeze_all_gate_lets_nothing_out_and_keeps_the_intent() {
 #[tokio::test]
 async fn a_reset_under_way_keeps_the_intent() {
     let world = World::new().await;
-    world.change(Table::Identity, &user::key(USER), |row| row.with("fencing_until", n(world.clock_ms() + 15_000))).await;
+    world
+        .change(Table::Identity, &user::key(USER), |row| row.with("fencing_until", n(world.clock_ms() + 15_000)))
+        .await;
     let order = base_order();
     world.place(&order).await;
     assert_eq!((world.state(&order).await, world.exchange.posts()), (IntentState::Proposed, 0));
@@ -374,7 +404,8 @@ async fn the_secret_is_in_no_item_and_no_query() {
     let order = base_order();
     world.place(&order).await;
     for (table, key) in [
-        (Table::Trading, place_key(BOT, &order.client_order_id)), (Table::Trading, store::entity::order::key(BOT, &order.client_order_id)),
+        (Table::Trading, place_key(BOT, &order.client_order_id)),
+        (Table::Trading, store::entity::order::key(BOT, &order.client_order_id)),
         (Table::Vault, connection::key(USER, CONNECTION)),
     ] {
         assert!(!format!("{:?}", world.row(table, &key).await).contains("plaintext-canary"));

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use account::UserId;
 use account::budget::{AllowanceUsed, RESET_MAILS};
 use account::id::JobId;
 use account::token::{Purpose, new_token};
-use account::UserId;
 use api::{Answer, Problem, Request};
 use serde::Deserialize;
 use store::entity::budget::{Kind, Stored, Whose};
@@ -16,7 +16,9 @@ use crate::sign_up::{address, notify};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { email: String }
+struct Form {
+    email: String,
+}
 
 /// Sends the link when the address has an account that is not verified yet.
 pub async fn resend_verification(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -36,6 +38,9 @@ pub async fn resend_verification(deps: Arc<Deps>, request: Request) -> Result<An
     let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
     let charged = Stored { state: used, version: budget.version };
     let job = JobId::new(deps.host.entropy.ulid(now));
-    let _sent = deps.store.send_verification(&whose, Some((user.id, user.cred_version, &token.hash)), job, &mail, Some(&charged), now).await?;
+    let _sent = deps
+        .store
+        .send_verification(&whose, Some((user.id, user.cred_version, &token.hash)), job, &mail, Some(&charged), now)
+        .await?;
     Ok(Answer::accepted())
 }

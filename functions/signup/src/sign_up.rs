@@ -24,7 +24,10 @@ use crate::Deps;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { email: String, password: Password }
+struct Form {
+    email: String,
+    password: Password,
+}
 
 /// Creates the account.
 pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -37,7 +40,11 @@ pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
     let hashed = hash_new(&deps, &password).await?;
-    if owner.is_some() { notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await } else { create(&deps, &email, &hashed, now).await }
+    if owner.is_some() {
+        notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await
+    } else {
+        create(&deps, &email, &hashed, now).await
+    }
 }
 
 /// Also for an address that has an account: it costs the same (SU-1).
@@ -53,13 +60,21 @@ async fn create(deps: &Deps, email: &EmailAddress, hashed: &PasswordHash, now: W
     // EXPOSE: the mail is how the token reaches its owner.
     let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
     let user = UserId::new(deps.host.entropy.ulid(now));
-    let done = deps.store.sign_up(SignUp {
-        user, email, hash: hashed, token: &token.hash, job: JobId::new(deps.host.entropy.ulid(now)), mail: &mail,
-        id: deps.host.entropy.ulid(now),
-        // A new account always gets its first mail, and its own budget counts it.
-        budget: RESET_MAILS.admit(AllowanceUsed::FRESH, now).unwrap_or(AllowanceUsed::FRESH),
-        now,
-    }).await;
+    let done = deps
+        .store
+        .sign_up(SignUp {
+            user,
+            email,
+            hash: hashed,
+            token: &token.hash,
+            job: JobId::new(deps.host.entropy.ulid(now)),
+            mail: &mail,
+            id: deps.host.entropy.ulid(now),
+            // A new account always gets its first mail, and its own budget counts it.
+            budget: RESET_MAILS.admit(AllowanceUsed::FRESH, now).unwrap_or(AllowanceUsed::FRESH),
+            now,
+        })
+        .await;
     match done {
         Ok(()) => {
             // LG-6: never the address.
@@ -74,12 +89,21 @@ async fn create(deps: &Deps, email: &EmailAddress, hashed: &PasswordHash, now: W
 
 /// RL-5: before anything is looked up, so that it tells nothing about an address.
 async fn charge_source(deps: &Deps, request: &Request, now: WallTime) -> Result<(), Problem> {
-    if deps.store.charge_source(request.source(), now).await? { Ok(()) } else { Err(Problem::too_many_requests().retry_after(60)) }
+    if deps.store.charge_source(request.source(), now).await? {
+        Ok(())
+    } else {
+        Err(Problem::too_many_requests().retry_after(60))
+    }
 }
 
 /// Mails within the budget; beyond it writes a job that sends nothing, so that both cost the same.
 pub(crate) async fn notify(
-    deps: &Deps, whose: &Whose, email: &EmailAddress, notice: Notice, budget: &Stored<AllowanceUsed>, now: WallTime,
+    deps: &Deps,
+    whose: &Whose,
+    email: &EmailAddress,
+    notice: Notice,
+    budget: &Stored<AllowanceUsed>,
+    now: WallTime,
 ) -> Result<Answer, Problem> {
     let (notice, charged) = match RESET_MAILS.admit(budget.state, now) {
         Ok(used) => (notice, Stored { state: used, version: budget.version }),
@@ -87,14 +111,21 @@ pub(crate) async fn notify(
     };
     let mail = Mail { to: email.to_string(), notice };
     // Losing the race for the budget means that another mail is under way.
-    let _sent = deps.store.send_verification(whose, None, JobId::new(deps.host.entropy.ulid(now)), &mail, Some(&charged), now).await?;
+    let _sent = deps
+        .store
+        .send_verification(whose, None, JobId::new(deps.host.entropy.ulid(now)), &mail, Some(&charged), now)
+        .await?;
     Ok(Answer::accepted())
 }
 
 /// SU-5: exactly one plain address.
 pub(crate) fn address(text: &str) -> Result<EmailAddress, Problem> {
     EmailAddress::parse(text).map_err(|error| {
-        Problem::invalid_fields().with_faults(vec![Fault { pointer: "/email".into(), code: "not_an_address".into(), detail: error.to_string() }])
+        Problem::invalid_fields().with_faults(vec![Fault {
+            pointer: "/email".into(),
+            code: "not_an_address".into(),
+            detail: error.to_string(),
+        }])
     })
 }
 fn too_weak(weakness: Weakness) -> Problem {

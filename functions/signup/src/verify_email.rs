@@ -12,7 +12,9 @@ use crate::Deps;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form { token: Secret<String> }
+struct Form {
+    token: Secret<String>,
+}
 
 /// Marks the address verified.
 pub async fn verify_email(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

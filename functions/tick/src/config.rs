@@ -41,37 +41,50 @@ pub struct Deps {
 
 impl Deps {
     /// From the host: `MARKET_PAIRS`, `PAPER_BASE_URL`, `QUEUE_DECISIONS_URL` and the tables.
-    pub fn of(host: &Host) -> Result<Self, StartRefused> { Self::with_transport(host, Arc::new(HttpTransport::new()?)) }
+    pub fn of(host: &Host) -> Result<Self, StartRefused> {
+        Self::with_transport(host, Arc::new(HttpTransport::new()?))
+    }
     /// The same over another transport.
     pub fn with_transport(host: &Host, transport: Arc<dyn Transport>) -> Result<Self, StartRefused> {
         Ok(Self {
-            store: Store::of(host), queue: DecisionQueue::of(host)?, market: Wire::for_market(BaseUrls::of(&host.environment)?, transport),
-            pairs: pairs(&host.environment.text("MARKET_PAIRS")?)?, host: host.clone(),
+            store: Store::of(host),
+            queue: DecisionQueue::of(host)?,
+            market: Wire::for_market(BaseUrls::of(&host.environment)?, transport),
+            pairs: pairs(&host.environment.text("MARKET_PAIRS")?)?,
+            host: host.clone(),
         })
     }
     /// Tells the trader of a wake that is due. What is not sent is sent by the sweep.
     pub(crate) async fn tell(&self, hint: &store::entity::wake::Hint) {
-        if let Err(error) = self.queue.send(hint).await { tracing::warn!(bot = %hint.bot, %error, "a hint waits for the sweep"); }
+        if let Err(error) = self.queue.send(hint).await {
+            tracing::warn!(bot = %hint.bot, %error, "a hint waits for the sweep");
+        }
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }
 
 /// Reads `paper:BTC-USDT,ETH-USDT`; without a name before the colon a pair is the paper exchange's.
 fn pairs(text: &str) -> Result<Vec<(Venue, Pair)>, StartRefused> {
     let not = |entry: &str| StartRefused::Pairs { entry: entry.to_owned() };
     let mut venue = Venue::Paper;
-    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(|entry| {
-        let pair = match entry.split_once(':') {
-            Some((name, pair)) => {
-                venue = name.parse().map_err(|_| not(entry))?;
-                pair
-            }
-            None => entry,
-        };
-        Ok((venue, pair.parse().map_err(|_| not(entry))?))
-    }).collect()
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            let pair = match entry.split_once(':') {
+                Some((name, pair)) => {
+                    venue = name.parse().map_err(|_| not(entry))?;
+                    pair
+                }
+                None => entry,
+            };
+            Ok((venue, pair.parse().map_err(|_| not(entry))?))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -80,9 +93,13 @@ mod tests {
 
     #[test]
     fn pairs_may_name_their_exchange() {
-        let read = |text: &str| pairs(text).map(|all| all.iter().map(|(v, p)| format!("{v}:{p}")).collect::<Vec<_>>().join(" "));
+        let read = |text: &str| {
+            pairs(text).map(|all| all.iter().map(|(v, p)| format!("{v}:{p}")).collect::<Vec<_>>().join(" "))
+        };
         assert_eq!(read("paper:BTC-USDT,ETH-USDT").expect("pairs"), "paper:BTC-USDT paper:ETH-USDT");
         assert_eq!(read("BTC-USDT, ").expect("pairs"), "paper:BTC-USDT");
-        for bad in ["binance:BTC-USDT", "btc-usdt", "BTCUSDT"] { assert!(read(bad).is_err(), "{bad}"); }
+        for bad in ["binance:BTC-USDT", "btc-usdt", "BTCUSDT"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -17,7 +17,9 @@ pub async fn mark_crossed(deps: &Deps, exchange: &str, pair: &Pair, candles: &[C
         let Some(reached) = furthest(kind, candles, MarketTime::START) else { continue };
         for candidate in deps.store.find_reached(exchange, pair, kind, reached).await? {
             // What the index holds was true once: if its candles did not cross it, a later version has its own turn.
-            if first_crossing(kind, candles, candidate.written_at, candidate.steps).is_none() { continue; }
+            if first_crossing(kind, candles, candidate.written_at, candidate.steps).is_none() {
+                continue;
+            }
             let Some(wake) = deps.store.find_wake(&candidate.key).await? else { continue };
             let Waits::Price { steps, decide, resting } = &wake.waits else { continue };
             let Some(due) = first_crossing(kind, candles, wake.written_at, *steps) else { continue };
@@ -28,7 +30,9 @@ pub async fn mark_crossed(deps: &Deps, exchange: &str, pair: &Pair, candles: &[C
                 let asked = deps.store.query_order(&of, order, now).await?;
                 tracing::debug!(bot = %of.bot, %order, at, asked, "the market reached a resting order");
             }
-            if *decide { tell_due(deps, &wake, due).await?; } else if let Some(last) = candles.last() {
+            if *decide {
+                tell_due(deps, &wake, due).await?;
+            } else if let Some(last) = candles.last() {
                 deps.store.note_asked(&wake, last.close_time).await?;
             }
         }
@@ -43,14 +47,18 @@ pub async fn mark_timely(deps: &Deps, exchange: &str, clocks: &BTreeMap<Pair, Ma
         let Some(wake) = deps.store.find_wake(&key).await? else { continue };
         let Waits::Time { at } = wake.waits else { continue };
         // A pair that is not listed here any more has no clock of its own.
-        if at <= clocks.get(&wake.owner.pair).copied().unwrap_or(latest) { tell_due(deps, &wake, at).await?; }
+        if at <= clocks.get(&wake.owner.pair).copied().unwrap_or(latest) {
+            tell_due(deps, &wake, at).await?;
+        }
     }
     Ok(())
 }
 
 async fn tell_due(deps: &Deps, wake: &Wake, due: MarketTime) -> Result<(), TickFailed> {
     // Due in the table before the hint: a hint that is lost only delays.
-    if deps.store.mark_due(wake, due, deps.host.clock.now()).await? { deps.tell(&wake.hint(due)).await; }
+    if deps.store.mark_due(wake, due, deps.host.clock.now()).await? {
+        deps.tell(&wake.hint(due)).await;
+    }
     Ok(())
 }
 
@@ -63,14 +71,24 @@ fn furthest(kind: WakeKind, candles: &[Candle], after: MarketTime) -> Option<i64
     }
 }
 fn reaches(kind: WakeKind, market: i64, wake: i64) -> bool {
-    match kind { WakeKind::Below => market <= wake, WakeKind::Above | WakeKind::Time => market >= wake }
+    match kind {
+        WakeKind::Below => market <= wake,
+        WakeKind::Above | WakeKind::Time => market >= wake,
+    }
 }
 /// Close of the first candle, later than `written_at`, that reached the wake.
 fn first_crossing(kind: WakeKind, candles: &[Candle], written_at: MarketTime, steps: i64) -> Option<MarketTime> {
-    candles.iter().filter(|candle| candle.close_time > written_at).find(|candle| {
-        let price = match kind { WakeKind::Below => candle.low, WakeKind::Above | WakeKind::Time => candle.high };
-        reaches(kind, market_steps(kind, price), steps)
-    }).map(|candle| candle.close_time)
+    candles
+        .iter()
+        .filter(|candle| candle.close_time > written_at)
+        .find(|candle| {
+            let price = match kind {
+                WakeKind::Below => candle.low,
+                WakeKind::Above | WakeKind::Time => candle.high,
+            };
+            reaches(kind, market_steps(kind, price), steps)
+        })
+        .map(|candle| candle.close_time)
 }
 
 #[cfg(test)]
@@ -82,8 +100,13 @@ mod tests {
     fn candle(minute: i64, low: &str, high: &str) -> Candle {
         let price = |text: &str| text.parse::<Price>().expect("a price");
         Candle {
-            open_time: MarketTime::from_ms(minute * 60_000), close_time: MarketTime::from_ms((minute + 1) * 60_000), open: price(low),
-            high: price(high), low: price(low), close: price(high), volume: "1".parse().expect("a quantity"),
+            open_time: MarketTime::from_ms(minute * 60_000),
+            close_time: MarketTime::from_ms((minute + 1) * 60_000),
+            open: price(low),
+            high: price(high),
+            low: price(low),
+            close: price(high),
+            volume: "1".parse().expect("a quantity"),
         }
     }
     fn check(kind: WakeKind, written_minute: i64, price: &str, expected_minute: Option<i64>) {

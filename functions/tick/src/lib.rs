@@ -64,11 +64,15 @@ pub async fn handle(deps: &Deps, tick: Tick) -> Result<(), TickFailed> {
 /// Keeps the first failure and logs the others: one pair or step must not keep the rest from its work.
 struct Failures(Option<TickFailed>);
 impl Failures {
-    const fn none() -> Self { Self(None) }
+    const fn none() -> Self {
+        Self(None)
+    }
     fn note(&mut self, failed: impl Into<TickFailed>) {
         let failed = failed.into();
         tracing::warn!(error = %failed, "left to the next tick");
         self.0.get_or_insert(failed);
     }
-    fn settle(self) -> Result<(), TickFailed> { self.0.map_or(Ok(()), Err) }
+    fn settle(self) -> Result<(), TickFailed> {
+        self.0.map_or(Ok(()), Err)
+    }
 }

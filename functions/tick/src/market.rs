@@ -18,7 +18,11 @@ const OVERLAP_MS: i64 = 5 * 60_000;
 const RULES_MS: i64 = 3_600_000;
 
 /// One pair as this tick found it.
-struct Looked { state: MarketState, /** Overlap and new ones, oldest first. */ candles: Vec<Candle> }
+struct Looked {
+    state: MarketState,
+    /** Overlap and new ones, oldest first. */
+    candles: Vec<Candle>,
+}
 
 /// Looks at every pair. A pair that fails keeps its `seen_until` and is looked at again by the next tick.
 pub async fn market(deps: &Deps, market_now: Option<MarketTime>) -> Result<(), TickFailed> {
@@ -53,16 +57,23 @@ pub async fn market(deps: &Deps, market_now: Option<MarketTime>) -> Result<(), T
 }
 
 /// Fetches and records the candles of a pair; `None` while it has none.
-async fn look(deps: &Deps, venue: Venue, pair: &Pair, market_now: Option<MarketTime>) -> Result<Option<Looked>, TickFailed> {
+async fn look(
+    deps: &Deps,
+    venue: Venue,
+    pair: &Pair,
+    market_now: Option<MarketTime>,
+) -> Result<Option<Looked>, TickFailed> {
     let exchange = venue.as_str();
     let known = deps.store.find_market(exchange, pair).await?;
     let from = known.map(|state| MarketTime::from_ms(state.seen_until.ms().saturating_sub(OVERLAP_MS)));
     let candles = ask_market::candles(deps, venue, pair, from, market_now).await?;
     let Some(last) = candles.last().copied() else { return Ok(None) };
-    let new: Vec<_> = candles.iter().filter(|c| known.is_none_or(|state| c.close_time > state.seen_until)).copied().collect();
+    let new: Vec<_> =
+        candles.iter().filter(|c| known.is_none_or(|state| c.close_time > state.seen_until)).copied().collect();
 
     let now = deps.host.clock.now();
-    let (mut status, mut rules_at) = known.map_or((SymbolStatus::Trading, None), |state| (state.status, Some(state.rules_at)));
+    let (mut status, mut rules_at) =
+        known.map_or((SymbolStatus::Trading, None), |state| (state.status, Some(state.rules_at)));
     let outdated = rules_at.is_none_or(|at| now.ms_since(at) >= RULES_MS);
     // Without a new candle, or after a halt, the exchange says whether the symbol trades.
     if outdated || new.is_empty() || status == SymbolStatus::Break {
@@ -70,7 +81,9 @@ async fn look(deps: &Deps, venue: Venue, pair: &Pair, market_now: Option<MarketT
             Some(listed) => {
                 status = listed.status;
                 if outdated {
-                    deps.store.put_rules(exchange, pair, &MarketRules { rules: listed.rules, fees: fees(venue) }).await?;
+                    deps.store
+                        .put_rules(exchange, pair, &MarketRules { rules: listed.rules, fees: fees(venue) })
+                        .await?;
                     rules_at = Some(now);
                 }
             }
@@ -84,7 +97,12 @@ async fn look(deps: &Deps, venue: Venue, pair: &Pair, market_now: Option<MarketT
         deps.store.put_candles(exchange, pair, &[last], status, now).await?;
     }
     let seen_until = known.map_or(last.close_time, |state| state.seen_until.max(last.close_time));
-    let state = MarketState { seen_until, status, last: last.close, rules_at: rules_at.unwrap_or(store::entity::market::NEVER) };
+    let state = MarketState {
+        seen_until,
+        status,
+        last: last.close,
+        rules_at: rules_at.unwrap_or(store::entity::market::NEVER),
+    };
     Ok(Some(Looked { state, candles }))
 }
 

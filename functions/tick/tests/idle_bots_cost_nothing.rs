@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use account::Epoch;
 use emulators::Service;
-use store::Write;
 use store::Table;
+use store::Write;
 use store::entity::wake::{Owner, Waits, Wake, WakeKind, wake_steps};
 use strategy::id::{BotId, DealId};
 use strategy::market::MarketTime;
@@ -20,19 +20,33 @@ async fn idle_bots(world: &World, count: usize) {
     let mut writes = Vec::new();
     for _ in 0..count {
         let owner = Owner {
-            bot: BotId::new(world.ulid()), deal: Some(DealId::new(world.ulid())), user, connection, exchange: "paper".into(), pair: pair(),
-            epoch: Epoch::FIRST, run: 1,
+            bot: BotId::new(world.ulid()),
+            deal: Some(DealId::new(world.ulid())),
+            user,
+            connection,
+            exchange: "paper".into(),
+            pair: pair(),
+            epoch: Epoch::FIRST,
+            run: 1,
         };
-        let price = |kind, text: &str| Waits::Price { steps: wake_steps(kind, text.parse().unwrap()), decide: true, resting: vec![] };
+        let price = |kind, text: &str| Waits::Price {
+            steps: wake_steps(kind, text.parse().unwrap()),
+            decide: true,
+            resting: vec![],
+        };
         for (kind, waits) in [
-            (WakeKind::Below, price(WakeKind::Below, "50")), (WakeKind::Above, price(WakeKind::Above, "200")),
+            (WakeKind::Below, price(WakeKind::Below, "50")),
+            (WakeKind::Above, price(WakeKind::Above, "200")),
             (WakeKind::Time, Waits::Time { at: MarketTime::from_ms(world::START_MS * 2) }),
         ] {
-            let wake = Wake { owner: owner.clone(), kind, id: world.ulid().to_string(), written_at: MarketTime::START, waits };
+            let wake =
+                Wake { owner: owner.clone(), kind, id: world.ulid().to_string(), written_at: MarketTime::START, waits };
             writes.push(Write::put(Table::Trading, wake.key(), wake.to_row().unwrap()));
         }
     }
-    for chunk in writes.chunks(100) { world.store.transact(&world.ulid().to_string(), chunk).await.unwrap(); }
+    for chunk in writes.chunks(100) {
+        world.store.transact(&world.ulid().to_string(), chunk).await.unwrap();
+    }
 }
 
 /// The calls of one market tick and one sweep, after the market is known.
@@ -46,8 +60,13 @@ async fn calls_with(count: usize) -> BTreeMap<(Service, String), u64> {
     assert!(world.tick().await);
     world.sweep().await;
     assert!(world.take_messages().await.is_empty());
-    world.emulators.calls().into_iter().filter(|((who, _, _), _)| who == "tick" || who == "trader")
-        .map(|((_, service, operation), n)| ((service, operation), n)).collect()
+    world
+        .emulators
+        .calls()
+        .into_iter()
+        .filter(|((who, _, _), _)| who == "tick" || who == "trader")
+        .map(|((_, service, operation), n)| ((service, operation), n))
+        .collect()
 }
 
 #[tokio::test]

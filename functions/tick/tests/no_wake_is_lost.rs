@@ -18,29 +18,47 @@ use world::{World, dca};
 /// What was ever asked of the exchange about orders: one line per placement and cancel, without ids.
 async fn asked(world: &World, bot: BotId) -> Vec<String> {
     let rows = world.store.read_partition(Table::Trading, &partition(bot), "INTENT#").await.unwrap();
-    let mut lines: Vec<String> = rows.iter().map(|row| Intent::from_row(row).unwrap()).filter_map(|intent| match intent.ask {
-        Ask::Place(o) => Some(format!("place {} {} r{} a{} {:?} {}", o.key.slot.role, o.key.slot.level, o.key.revision, o.key.attempt, o.kind, o.quantity)),
-        Ask::Cancel { number, .. } => Some(format!("cancel {number}")),
-        Ask::QueryOrder { .. } | Ask::QueryConnection(_) => None,
-    }).collect();
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|row| Intent::from_row(row).unwrap())
+        .filter_map(|intent| match intent.ask {
+            Ask::Place(o) => Some(format!(
+                "place {} {} r{} a{} {:?} {}",
+                o.key.slot.role, o.key.slot.level, o.key.revision, o.key.attempt, o.kind, o.quantity
+            )),
+            Ask::Cancel { number, .. } => Some(format!("cancel {number}")),
+            Ask::QueryOrder { .. } | Ask::QueryConnection(_) => None,
+        })
+        .collect();
     lines.sort();
     lines
 }
 
 /// One deal: opens at 100, averages at 99 and 98, and takes profit; then time passes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Trouble { None, FailedTick, LostWrite, DroppedMessages, Gap, LaggingIndex }
+enum Trouble {
+    None,
+    FailedTick,
+    LostWrite,
+    DroppedMessages,
+    Gap,
+    LaggingIndex,
+}
 
 async fn story(trouble: Trouble) -> (World, BotId) {
     let world = World::new().await;
     let connection = world.connection(None).await;
     world.minute("100", "100", "100", "100").await;
     // The index has not seen the deal's wakes yet when the market crosses them.
-    if trouble == Trouble::LaggingIndex { world.emulators.lag_index("trading", "price", 90).unwrap(); }
+    if trouble == Trouble::LaggingIndex {
+        world.emulators.lag_index("trading", "price", 90).unwrap();
+    }
     let (bot, wake) = world.bot(connection, dca(Some(1))).await;
     world.deliver(&serde_json::to_string(&wake.hint(MarketTime::START)).unwrap()).await;
     world.drain().await;
-    for (open, low, high, close) in [("100", "98.9", "100", "99.2"), ("99.2", "97.5", "99.2", "98.2"), ("98.2", "98", "101.5", "101")] {
+    for (open, low, high, close) in
+        [("100", "98.9", "100", "99.2"), ("99.2", "97.5", "99.2", "98.2"), ("98.2", "98", "101.5", "101")]
+    {
         match trouble {
             Trouble::FailedTick => {
                 world.market.fail(1);
@@ -69,7 +87,9 @@ async fn story(trouble: Trouble) -> (World, BotId) {
         }
         // Minutes that cross no line of the deal, while what was missed is made good.
         let quiet = if open == "98.2" { "101" } else { close };
-        for _ in 0..8 { world.minute(quiet, quiet, quiet, quiet).await; }
+        for _ in 0..8 {
+            world.minute(quiet, quiet, quiet, quiet).await;
+        }
     }
     (world, bot.id)
 }
@@ -103,7 +123,13 @@ async fn replay(world: &World, bot: BotId) {
             None => {
                 let found = world.store.find_bot(bot).await.unwrap().unwrap();
                 let rules = world.store.find_rules("paper", &row.pair).await.unwrap().unwrap();
-                let start = strategy::decide::StartDeal { bot, deal: stored.deal.id, pair: &row.pair, rules: rules.rules, fees: rules.fees };
+                let start = strategy::decide::StartDeal {
+                    bot,
+                    deal: stored.deal.id,
+                    pair: &row.pair,
+                    rules: rules.rules,
+                    fees: rules.fees,
+                };
                 strategy::decide::start_deal(&found.strategy, start, &view).unwrap()
             }
             Some(before) => decide(bot, before, &saw.orders, &view),
@@ -116,17 +142,29 @@ async fn replay(world: &World, bot: BotId) {
 }
 
 #[tokio::test]
-async fn without_trouble() { check(Trouble::None).await; }
+async fn without_trouble() {
+    check(Trouble::None).await;
+}
 #[tokio::test]
-async fn with_failed_ticks() { check(Trouble::FailedTick).await; }
+async fn with_failed_ticks() {
+    check(Trouble::FailedTick).await;
+}
 #[tokio::test]
-async fn with_ticks_that_break_off() { check(Trouble::LostWrite).await; }
+async fn with_ticks_that_break_off() {
+    check(Trouble::LostWrite).await;
+}
 #[tokio::test]
-async fn with_dropped_messages() { check(Trouble::DroppedMessages).await; }
+async fn with_dropped_messages() {
+    check(Trouble::DroppedMessages).await;
+}
 #[tokio::test]
-async fn with_candle_gaps() { check(Trouble::Gap).await; }
+async fn with_candle_gaps() {
+    check(Trouble::Gap).await;
+}
 #[tokio::test]
-async fn with_an_index_that_lags_by_more_than_a_minute() { check(Trouble::LaggingIndex).await; }
+async fn with_an_index_that_lags_by_more_than_a_minute() {
+    check(Trouble::LaggingIndex).await;
+}
 
 /// Nothing but the hint tells the trader of a stop: it rests nowhere. Lost, it comes again.
 #[tokio::test]
@@ -141,7 +179,9 @@ async fn a_stop_whose_message_is_dropped_is_carried_out_later() {
     world.clock.advance_s(60);
     world.tick().await;
     world.take_messages().await;
-    for _ in 0..6 { world.minute("94", "94", "94", "94").await; }
+    for _ in 0..6 {
+        world.minute("94", "94", "94", "94").await;
+    }
     let asked = asked(&world, bot.id).await;
     assert_eq!(asked.iter().filter(|line| line.starts_with("place stop_loss")).count(), 1, "{asked:#?}");
     assert!(world.store.find_bot(bot.id).await.unwrap().unwrap().open_deal.is_none());
@@ -155,7 +195,9 @@ async fn a_ladder_of_sixty_orders_is_placed_in_two_decisions() {
     let connection = world.connection(None).await;
     world.minute("100", "100", "100", "100").await;
     let mut settings = serde_json::to_value(dca(Some(1))).unwrap();
-    for (name, value) in [("count", 60.into()), ("active", 60.into()), ("deviation", serde_json::json!("0.05"))] { settings["averaging"][name] = value; }
+    for (name, value) in [("count", 60.into()), ("active", 60.into()), ("deviation", serde_json::json!("0.05"))] {
+        settings["averaging"][name] = value;
+    }
     let (bot, wake) = world.bot(connection, serde_json::from_value(settings).unwrap()).await;
     world.deliver(&serde_json::to_string(&wake.hint(MarketTime::START)).unwrap()).await;
     world.drain().await;

@@ -19,7 +19,12 @@ async fn the_binary_reads_the_market_and_wakes_whom_it_crosses() {
     let mut lambda = Lambda::start(&world, "tick", env!("CARGO_BIN_EXE_tick")).await;
     lambda.invoke(&json!({ "schedule": "market" })).await.expect("the market tick");
     assert_eq!(world.dump("market").await.len(), before + 1, "the candle was recorded");
-    let asked = world.dump("trading").await.into_iter().filter(|i| i["sk"].as_str().is_some_and(|sk| sk.starts_with("INTENT#QUERY#"))).count();
+    let asked = world
+        .dump("trading")
+        .await
+        .into_iter()
+        .filter(|i| i["sk"].as_str().is_some_and(|sk| sk.starts_with("INTENT#QUERY#")))
+        .count();
     assert!(asked > 0, "the crossed averaging order is asked about");
     lambda.invoke(&json!({ "schedule": "sweep" })).await.expect("the sweep");
     let refused = lambda.invoke(&json!({ "schedule": "nonsense" })).await;

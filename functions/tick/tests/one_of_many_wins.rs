@@ -40,8 +40,14 @@ async fn fifty_deliveries_of_one_order_event_commit_one_decision() {
     let deal = world.store.find_bot(bot.id).await.unwrap().unwrap().open_deal.unwrap();
     let before = world.store.find_deal(bot.id, deal).await.unwrap().unwrap();
     let owner = store::entity::wake::Owner {
-        bot: bot.id, deal: Some(deal), user: bot.user, connection: bot.connection, exchange: "paper".into(), pair: world::pair(),
-        epoch: bot.epoch, run: 1,
+        bot: bot.id,
+        deal: Some(deal),
+        user: bot.user,
+        connection: bot.connection,
+        exchange: "paper".into(),
+        pair: world::pair(),
+        epoch: bot.epoch,
+        run: 1,
     };
     let due = store::entity::wake::Wake::due(owner, world.ulid().to_string(), MarketTime::START, world.now());
     world.store.transact(&world.ulid().to_string(), &[due.write().unwrap()]).await.unwrap();
@@ -131,8 +137,14 @@ async fn an_order_event_costs_three_reads_before_its_commit_and_a_duplicate_one_
     world.drain().await;
     let deal = world.store.find_bot(bot.id).await.unwrap().unwrap().open_deal.unwrap();
     let owner = store::entity::wake::Owner {
-        bot: bot.id, deal: Some(deal), user: bot.user, connection: bot.connection, exchange: "paper".into(), pair: world::pair(),
-        epoch: bot.epoch, run: 1,
+        bot: bot.id,
+        deal: Some(deal),
+        user: bot.user,
+        connection: bot.connection,
+        exchange: "paper".into(),
+        pair: world::pair(),
+        epoch: bot.epoch,
+        run: 1,
     };
     let due = store::entity::wake::Wake::due(owner, world.ulid().to_string(), MarketTime::START, world.now());
     world.store.transact(&world.ulid().to_string(), &[due.write().unwrap()]).await.unwrap();
@@ -145,7 +157,9 @@ async fn an_order_event_costs_three_reads_before_its_commit_and_a_duplicate_one_
     };
     // Bot, deal and wakes; orders; candles; the commit; and the candles that came meanwhile.
     assert_eq!(calls(&body).await, "BatchGetItem 2, Query 2, TransactWriteItems 1");
-    for duplicate in [&body, &start] { assert_eq!(calls(duplicate).await, "BatchGetItem 1"); }
+    for duplicate in [&body, &start] {
+        assert_eq!(calls(duplicate).await, "BatchGetItem 1");
+    }
 }
 
 /// All at once, on one thread.
@@ -162,6 +176,7 @@ async fn join_all<F: std::future::Future>(futures: Vec<F>) -> Vec<F::Output> {
             }
         }
         if pending { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
-    }).await;
+    })
+    .await;
     pinned.into_iter().filter_map(|(_, output)| output).collect()
 }

@@ -13,7 +13,9 @@ use strategy::id::{BotId, ClientOrderId, DealId};
 use strategy::market::MarketTime;
 use world::{World, dca, pair};
 
-fn order() -> ClientOrderId { ClientOrderId::try_from("0123456789abcdef0123456789abcdef".to_owned()).unwrap() }
+fn order() -> ClientOrderId {
+    ClientOrderId::try_from("0123456789abcdef0123456789abcdef".to_owned()).unwrap()
+}
 
 /// A running bot with an open deal whose base order is filled and whose exit and ladder rest on the exchange.
 async fn open_deal(world: &World) -> (BotId, DealId, UserId, ConnectionId) {
@@ -27,16 +29,41 @@ async fn open_deal(world: &World) -> (BotId, DealId, UserId, ConnectionId) {
     (bot.id, deal, user, connection)
 }
 
-async fn put(world: &World, key: Key, ask: Ask, state: IntentState, of: (BotId, DealId, UserId, ConnectionId)) -> Intent {
+async fn put(
+    world: &World,
+    key: Key,
+    ask: Ask,
+    state: IntentState,
+    of: (BotId, DealId, UserId, ConnectionId),
+) -> Intent {
     let authorised_at = (state != IntentState::Proposed).then(|| world.now());
     let intent = Intent {
-        key, ask, state, user: of.2, connection: of.3, exchange: "paper".into(), bot: Some(of.0), deal: Some(of.1), pair: Some(pair()), run: 1,
-        epoch: Epoch::FIRST, proposed_at: world.now(), authorised_at, why: None,
+        key,
+        ask,
+        state,
+        user: of.2,
+        connection: of.3,
+        exchange: "paper".into(),
+        bot: Some(of.0),
+        deal: Some(of.1),
+        pair: Some(pair()),
+        run: 1,
+        epoch: Epoch::FIRST,
+        proposed_at: world.now(),
+        authorised_at,
+        why: None,
     };
-    world.store.write_one(Write::put(Table::Trading, intent.key.clone(), intent.to_row().unwrap())).await.unwrap().unwrap();
+    world
+        .store
+        .write_one(Write::put(Table::Trading, intent.key.clone(), intent.to_row().unwrap()))
+        .await
+        .unwrap()
+        .unwrap();
     intent
 }
-async fn state(world: &World, key: &Key) -> IntentState { world.store.find_intent(key).await.unwrap().unwrap().state }
+async fn state(world: &World, key: &Key) -> IntentState {
+    world.store.find_intent(key).await.unwrap().unwrap().state
+}
 async fn questions(world: &World, bot: BotId, order: &ClientOrderId) -> usize {
     let prefix = format!("INTENT#QUERY#{order}");
     world.store.read_partition(Table::Trading, &store::entity::bot::partition(bot), &prefix).await.unwrap().len()
@@ -51,9 +78,14 @@ async fn resting(world: &World, bot: BotId) -> ClientOrderId {
 async fn a_proposed_intent_is_driven_again_after_one_period_and_stays_proposed() {
     let world = World::new().await;
     let of = open_deal(&world).await;
-    let Ask::Place(planned) = world.store.find_intent(&place_key(of.0, &resting(&world, of.0).await)).await.unwrap().unwrap().ask else { panic!() };
+    let Ask::Place(planned) =
+        world.store.find_intent(&place_key(of.0, &resting(&world, of.0).await)).await.unwrap().unwrap().ask
+    else {
+        panic!()
+    };
     let intent = put(&world, place_key(of.0, &order()), Ask::Place(planned), IntentState::Proposed, of).await;
-    let drive = async || world.store.read(Table::Trading, &intent.key).await.unwrap().unwrap().number::<u64>("drive").unwrap();
+    let drive =
+        async || world.store.read(Table::Trading, &intent.key).await.unwrap().unwrap().number::<u64>("drive").unwrap();
     world.clock.advance_s(60);
     world.sweep().await;
     assert_eq!(drive().await, 0);
@@ -67,12 +99,17 @@ async fn an_authorised_intent_without_answer_is_unknown_after_window_and_grace_a
     let world = World::new().await;
     let of = open_deal(&world).await;
     let id = resting(&world, of.0).await;
-    let Ask::Place(planned) = world.store.find_intent(&place_key(of.0, &id)).await.unwrap().unwrap().ask else { panic!() };
+    let Ask::Place(planned) = world.store.find_intent(&place_key(of.0, &id)).await.unwrap().unwrap().ask else {
+        panic!()
+    };
     let planned = strategy::order::PlannedOrder { client_order_id: order(), ..planned };
     let intent = put(&world, place_key(of.0, &order()), Ask::Place(planned), IntentState::Authorised, of).await;
     world.clock.advance_s(14);
     world.sweep().await;
-    assert_eq!((state(&world, &intent.key).await, questions(&world, of.0, &order()).await), (IntentState::Authorised, 0));
+    assert_eq!(
+        (state(&world, &intent.key).await, questions(&world, of.0, &order()).await),
+        (IntentState::Authorised, 0)
+    );
     world.clock.advance_s(1);
     world.sweep().await;
     world.sweep().await;
@@ -94,7 +131,14 @@ async fn an_authorised_intent_without_answer_is_unknown_after_window_and_grace_a
 async fn a_question_without_answer_expires_and_does_not_come_back() {
     let world = World::new().await;
     let of = open_deal(&world).await;
-    let intent = put(&world, query_key(of.0, &order(), world.now()), Ask::QueryOrder { order: order() }, IntentState::Authorised, of).await;
+    let intent = put(
+        &world,
+        query_key(of.0, &order(), world.now()),
+        Ask::QueryOrder { order: order() },
+        IntentState::Authorised,
+        of,
+    )
+    .await;
     world.clock.advance_s(15);
     world.sweep().await;
     assert_eq!(state(&world, &intent.key).await, IntentState::Expired);
@@ -106,13 +150,21 @@ async fn a_lost_cancel_is_settled_by_a_later_word_on_its_order_and_the_deal_deci
     let world = World::new().await;
     let of = open_deal(&world).await;
     let id = resting(&world, of.0).await;
-    let cancel = put(&world, cancel_key(of.0, &id, 1), Ask::Cancel { order: id.clone(), number: 1 }, IntentState::Authorised, of).await;
+    let cancel = put(
+        &world,
+        cancel_key(of.0, &id, 1),
+        Ask::Cancel { order: id.clone(), number: 1 },
+        IntentState::Authorised,
+        of,
+    )
+    .await;
     world.clock.advance_s(15);
     world.sweep().await;
     assert_eq!((state(&world, &cancel.key).await, questions(&world, of.0, &id).await), (IntentState::Unknown, 1));
     let before = world.store.find_deal(of.0, of.1).await.unwrap().unwrap();
     // The exchange says, after the cancel could have had its effect, that the order still rests.
-    let seen = Write::update(Table::Trading, store::entity::order::key(of.0, &id), "SET #seen_at = :now").value(":now", n(world.now().ms()));
+    let seen = Write::update(Table::Trading, store::entity::order::key(of.0, &id), "SET #seen_at = :now")
+        .value(":now", n(world.now().ms()));
     world.store.write_one(seen).await.unwrap().unwrap();
     world.clock.advance_s(60);
     world.sweep().await;
@@ -166,7 +218,9 @@ async fn an_open_job_is_driven_every_five_minutes_and_a_done_one_is_left_alone()
         world.clock.advance_s(60);
         world.sweep().await;
     }
-    let tries = async |id| world.store.read(Table::Outbox, &job::key(id)).await.unwrap().unwrap().number::<u64>("tries").unwrap();
+    let tries = async |id| {
+        world.store.read(Table::Outbox, &job::key(id)).await.unwrap().unwrap().number::<u64>("tries").unwrap()
+    };
     assert_eq!((tries(open).await, tries(done).await), (1, 0));
 }
 
@@ -176,8 +230,13 @@ async fn a_secret_whose_attach_broke_off_is_shredded_after_fifteen_minutes_once(
     let (user, connection) = (UserId::new(world.ulid()), ConnectionId::new(world.ulid()));
     let name = format!("ex/{user}/{connection}/1");
     let key = store::entity::ledger::key(&name);
-    let row = store::attribute::Row::keyed(&key).with("state", s("CREATING")).with("user", s(user)).with("connection", s(connection))
-        .with("updated_at", n(world.now().ms())).with("ledger_key", s("CREATING")).with("ledger_ms", n(world.now().ms()));
+    let row = store::attribute::Row::keyed(&key)
+        .with("state", s("CREATING"))
+        .with("user", s(user))
+        .with("connection", s(connection))
+        .with("updated_at", n(world.now().ms()))
+        .with("ledger_key", s("CREATING"))
+        .with("ledger_ms", n(world.now().ms()));
     world.store.write_one(Write::put(Table::Vault, key, row)).await.unwrap().unwrap();
     let jobs = async || world.store.find_open_jobs("shred", world.now().plus_seconds(1)).await.unwrap().len();
     world.clock.advance_s(15 * 60);

@@ -19,12 +19,18 @@ impl Deps {
         Ok(Self { store: Store::of(host), queue: DecisionQueue::of(host)?, host: host.clone() })
     }
     /// A new name for a wake, a row or a try.
-    pub(crate) fn fresh(&self) -> ulid::Ulid { self.host.entropy.ulid(self.host.clock.now()) }
+    pub(crate) fn fresh(&self) -> ulid::Ulid {
+        self.host.entropy.ulid(self.host.clock.now())
+    }
     /// Tells the trader of a wake that is due. What is not sent is sent by the sweep.
     pub(crate) async fn tell(&self, hint: &store::entity::wake::Hint) {
-        if let Err(error) = self.queue.send(hint).await { tracing::warn!(bot = %hint.bot, %error, "a hint waits for the sweep"); }
+        if let Err(error) = self.queue.send(hint).await {
+            tracing::warn!(bot = %hint.bot, %error, "a hint waits for the sweep");
+        }
     }
 }
 impl fmt::Debug for Deps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("Deps(..)") }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps(..)")
+    }
 }

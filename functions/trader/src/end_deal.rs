@@ -1,13 +1,13 @@
 //! What the end of a deal, or a stop, means for its bot: counted, funds given back, next deal or the end.
 
-use strategy::config::Strategy;
-use strategy::deal::{Outcome, Phase};
-use strategy::decide::Decision;
-use strategy::market::MarketTime;
 use store::StoreError;
 use store::entity::bot::{Bot, BotState};
 use store::entity::funds::Funds;
 use store::entity::wake::{Waits, Wake, WakeKind};
+use strategy::config::Strategy;
+use strategy::deal::{Outcome, Phase};
+use strategy::decide::Decision;
+use strategy::market::MarketTime;
 
 use crate::{Deps, wakes};
 
@@ -15,10 +15,20 @@ use crate::{Deps, wakes};
 const FAILED_WAIT_S: u64 = 300;
 
 /// The bot as it is after the decision.
-pub struct Ended { pub bot: Bot, pub funds: Option<Funds>, /** When it looks for its next deal. */ pub wake: Option<Wake> }
+pub struct Ended {
+    pub bot: Bot,
+    pub funds: Option<Funds>,
+    /** When it looks for its next deal. */
+    pub wake: Option<Wake>,
+}
 
 /// `None` when the bot does not change.
-pub async fn end_deal(deps: &Deps, bot: &Bot, decision: &Decision, now: MarketTime) -> Result<Option<Ended>, StoreError> {
+pub async fn end_deal(
+    deps: &Deps,
+    bot: &Bot,
+    decision: &Decision,
+    now: MarketTime,
+) -> Result<Option<Ended>, StoreError> {
     let mut next = bot.clone();
     next.version = bot.version + 1;
     if decision.stop_bot && bot.is_active() {

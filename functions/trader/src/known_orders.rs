@@ -4,44 +4,61 @@
 
 use std::collections::HashMap;
 
-use strategy::deal::{Deal, WorkingOrder};
-use strategy::id::{BotId, ClientOrderId};
-use strategy::order::{Filled, KnownOrder, OrderState};
 use store::attribute::Row;
 use store::entity::intent::{Intent, IntentState, cancel_key, place_key};
 use store::entity::order::{self, StoredOrder, VenueStatus};
 use store::{Key, StoreError};
+use strategy::deal::{Deal, WorkingOrder};
+use strategy::id::{BotId, ClientOrderId};
+use strategy::order::{Filled, KnownOrder, OrderState};
 
 /// The items that say everything about a deal's working orders: intent, order and latest cancel of each.
 pub fn keys(bot: BotId, deal: &Deal) -> Vec<Key> {
-    deal.working.iter().flat_map(|working| {
-        let id = ClientOrderId::derive(bot, deal.id, working.key);
-        let cancel = (working.cancels > 0).then(|| cancel_key(bot, &id, working.cancels));
-        [Some(place_key(bot, &id)), Some(order::key(bot, &id)), cancel].into_iter().flatten()
-    }).collect()
+    deal.working
+        .iter()
+        .flat_map(|working| {
+            let id = ClientOrderId::derive(bot, deal.id, working.key);
+            let cancel = (working.cancels > 0).then(|| cancel_key(bot, &id, working.cancels));
+            [Some(place_key(bot, &id)), Some(order::key(bot, &id)), cancel].into_iter().flatten()
+        })
+        .collect()
 }
 
 /// The recorded states of a deal's working orders, from the items of [`keys`].
 pub fn known_orders(bot: BotId, deal: &Deal, rows: &[Row]) -> Result<Vec<KnownOrder>, StoreError> {
-    let by_key: HashMap<(&str, &str), &Row> = rows.iter().map(|row| Ok(((row.text("pk")?, row.text("sk")?), row))).collect::<Result<_, StoreError>>()?;
+    let by_key: HashMap<(&str, &str), &Row> =
+        rows.iter().map(|row| Ok(((row.text("pk")?, row.text("sk")?), row))).collect::<Result<_, StoreError>>()?;
     let find = |key: Key| by_key.get(&(key.pk.as_str(), key.sk.as_str())).copied();
     let mut known = Vec::with_capacity(deal.working.len());
     for working in &deal.working {
         let id = ClientOrderId::derive(bot, deal.id, working.key);
         let intent = find(place_key(bot, &id)).map(Intent::from_row).transpose()?;
         let order = find(order::key(bot, &id)).map(StoredOrder::from_row).transpose()?;
-        let cancel = if working.cancels == 0 { None } else { find(cancel_key(bot, &id, working.cancels)).map(Intent::from_row).transpose()? };
+        let cancel = if working.cancels == 0 {
+            None
+        } else {
+            find(cancel_key(bot, &id, working.cancels)).map(Intent::from_row).transpose()?
+        };
         known.extend(known_order(working, id, intent.as_ref(), order.as_ref(), cancel.as_ref()));
     }
     Ok(known)
 }
 
 fn known_order(
-    working: &WorkingOrder, id: ClientOrderId, intent: Option<&Intent>, order: Option<&StoredOrder>, cancel: Option<&Intent>,
+    working: &WorkingOrder,
+    id: ClientOrderId,
+    intent: Option<&Intent>,
+    order: Option<&StoredOrder>,
+    cancel: Option<&Intent>,
 ) -> Option<KnownOrder> {
     let state = order_state(intent.map(|i| i.state), order.map(|o| o.status))?;
     Some(KnownOrder {
-        key: working.key, client_order_id: id, side: working.side, kind: working.kind, quantity: working.quantity, state,
+        key: working.key,
+        client_order_id: id,
+        side: working.side,
+        kind: working.kind,
+        quantity: working.quantity,
+        state,
         filled: order.map_or(Filled::ZERO, |o| o.filled),
         cancel_pending: working.cancels > 0 && cancel.is_none_or(|c| cancel_is_pending(c.state)),
         refusal: intent.and_then(|i| i.why.clone()),
@@ -101,7 +118,11 @@ mod tests {
     }
     #[test]
     fn a_cancel_that_failed_may_be_asked_again_and_a_fenced_one_not() {
-        assert!(!cancel_is_pending(IntentState::Expired) && !cancel_is_pending(IntentState::Refused) && !cancel_is_pending(IntentState::Absent));
+        assert!(
+            !cancel_is_pending(IntentState::Expired)
+                && !cancel_is_pending(IntentState::Refused)
+                && !cancel_is_pending(IntentState::Absent)
+        );
         assert!(cancel_is_pending(IntentState::Fenced) && cancel_is_pending(IntentState::Unknown));
     }
 }

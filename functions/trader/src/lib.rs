@@ -54,7 +54,10 @@ pub enum NotHandled {
 }
 impl From<CommitRefused> for NotHandled {
     fn from(refused: CommitRefused) -> Self {
-        match refused { CommitRefused::Outdated => NotHandled::Contended, CommitRefused::Store(error) => NotHandled::Store(error) }
+        match refused {
+            CommitRefused::Outdated => NotHandled::Contended,
+            CommitRefused::Store(error) => NotHandled::Store(error),
+        }
     }
 }
 

@@ -1,8 +1,5 @@
 //! Starts the next deal of a running bot: base order proposed, funds set aside, in one transaction.
 
-use strategy::decide::{StartDeal, StartRefused, start_deal as plan_start};
-use strategy::id::DealId;
-use strategy::market::{MarketTime, MarketView};
 use store::attribute::Row;
 use store::entity::activity::{Activity, Saw};
 use store::entity::bot::{self, Bot, BotState};
@@ -12,6 +9,9 @@ use store::entity::wake::{self, Hint, Wake, WakeKind};
 use store::transaction::change_bot::Changing;
 use store::transaction::start_deal::Starting;
 use store::{StoreError, Table};
+use strategy::decide::{StartDeal, StartRefused, start_deal as plan_start};
+use strategy::id::DealId;
+use strategy::market::{MarketTime, MarketView};
 
 use crate::after_commit::after_commit;
 use crate::decide_deal::is_named;
@@ -33,7 +33,14 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
     let mut over = bot.clone();
     end_deal::stop_if_over(&mut over);
     if over.state == BotState::Stopped {
-        let changing = Changing { bot: over, bot_read: bot.version, deal: None, wakes: vec![], gone: vec![wake.key()], activity: None };
+        let changing = Changing {
+            bot: over,
+            bot_read: bot.version,
+            deal: None,
+            wakes: vec![],
+            gone: vec![wake.key()],
+            activity: None,
+        };
         deps.store.change_bot(&deps.fresh().to_string(), changing).await?;
         return Ok(Handled::Decided);
     }
@@ -44,7 +51,10 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
         return Ok(Handled::Paused);
     };
     let rules = deps.store.find_rules(&bot.exchange, &bot.pair).await?;
-    let newest = deps.store.latest_candles(&bot.exchange, &bot.pair, MarketTime::START, MarketTime::from_ms(i64::MAX), 1).await?;
+    let newest = deps
+        .store
+        .latest_candles(&bot.exchange, &bot.pair, MarketTime::START, MarketTime::from_ms(i64::MAX), 1)
+        .await?;
     let Some((rules, newest)) = rules.zip(newest) else { return Ok(Handled::NoMarket) };
     let (now, wall) = (newest.last.close_time, deps.host.clock.now());
     if bot.cooldown_until > now {
@@ -53,7 +63,13 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
     }
 
     let view = MarketView { candles: &[], last: newest.last.close, now, status: newest.status };
-    let start = StartDeal { bot: bot.id, deal: DealId::new(deps.fresh()), pair: &bot.pair, rules: rules.rules, fees: rules.fees };
+    let start = StartDeal {
+        bot: bot.id,
+        deal: DealId::new(deps.fresh()),
+        pair: &bot.pair,
+        rules: rules.rules,
+        fees: rules.fees,
+    };
     let mut decision = match plan_start(&bot.strategy, start, &view) {
         Ok(decision) => decision,
         Err(refused) => {
@@ -80,19 +96,40 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
     next.version = bot.version + 1;
     let saw = Saw { after: now, until: now, last: view.last, status: view.status, orders: vec![], left_over };
     let starting = Starting {
-        bot_read: bot.version, intents: intents::intents(&bot, deal.id, &decision.actions, wall), funds: funds.with(deal.id, deal.reserved),
+        bot_read: bot.version,
+        intents: intents::intents(&bot, deal.id, &decision.actions, wall),
+        funds: funds.with(deal.id, deal.reserved),
         activity: Activity {
-            id, bot: bot.id, user: bot.user, pair: bot.pair.clone(), deal: Some(deal.id), at_market: Some(now), at_wall: wall,
-            entries: decision.timeline, saw: Some(saw), version: 1,
+            id,
+            bot: bot.id,
+            user: bot.user,
+            pair: bot.pair.clone(),
+            deal: Some(deal.id),
+            at_market: Some(now),
+            at_wall: wall,
+            entries: decision.timeline,
+            saw: Some(saw),
+            version: 1,
         },
         deal: StoredDeal {
-            bot: bot.id, user: bot.user, connection: bot.connection, deal, version: 1, orders_version: 0, run: bot.run, epoch: bot.epoch,
+            bot: bot.id,
+            user: bot.user,
+            connection: bot.connection,
+            deal,
+            version: 1,
+            orders_version: 0,
+            run: bot.run,
+            epoch: bot.epoch,
             reconciled_at: wall,
         },
-        wakes: new_wakes.clone(), gone: vec![wake.key()], bot: next,
+        wakes: new_wakes.clone(),
+        gone: vec![wake.key()],
+        bot: next,
     };
     deps.store.start_deal(&id.to_string(), &starting).await?;
-    if let Err(error) = after_commit(deps, &new_wakes).await { tracing::warn!(%error, "what is due waits for the tick"); }
+    if let Err(error) = after_commit(deps, &new_wakes).await {
+        tracing::warn!(%error, "what is due waits for the tick");
+    }
     Ok(Handled::Decided)
 }
 
@@ -100,7 +137,9 @@ async fn find(deps: &Deps, hint: &Hint) -> Result<Option<(Bot, Wake)>, StoreErro
     let keys = [bot::key(hint.bot), wake::key(hint.bot, None, WakeKind::Time)];
     let rows = deps.store.read_many(Table::Trading, &keys).await?;
     let of = |sk: &str| rows.iter().find(|row: &&Row| row.text("sk").is_ok_and(|found| found.starts_with(sk)));
-    let Some(wake) = of("WAKE#").map(Wake::from_row).transpose()?.filter(|wake| is_named(wake, hint)) else { return Ok(None) };
+    let Some(wake) = of("WAKE#").map(Wake::from_row).transpose()?.filter(|wake| is_named(wake, hint)) else {
+        return Ok(None);
+    };
     match of("BOT").map(Bot::from_row).transpose()? {
         Some(bot) => Ok(Some((bot, wake))),
         None => {
@@ -121,7 +160,12 @@ fn refusal(refused: &StartRefused, now: MarketTime) -> Waiting {
 }
 
 /// What is missing when the new deal and the open ones together need more than the connection was last seen to have.
-fn shortage(connection: &Connection, bot: &Bot, funds: &store::entity::funds::Funds, deal: &strategy::deal::Deal) -> Option<String> {
+fn shortage(
+    connection: &Connection,
+    bot: &Bot,
+    funds: &store::entity::funds::Funds,
+    deal: &strategy::deal::Deal,
+) -> Option<String> {
     let (equity, _) = connection.equity?;
     let needed = funds.total() + deal.reserved;
     (needed > equity).then(|| format!(

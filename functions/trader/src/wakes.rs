@@ -1,19 +1,25 @@
 //! Turns the conditions of a decision into stored wakes.
 
-use strategy::id::DealId;
-use strategy::market::{Candle, MarketTime};
-use strategy::wake::{PriceWake, Wakes};
 use store::Key;
 use store::entity::bot::Bot;
 use store::entity::wake::{self, Owner, Waits, Wake, WakeKind, market_steps, wake_steps};
+use strategy::id::DealId;
+use strategy::market::{Candle, MarketTime};
+use strategy::wake::{PriceWake, Wakes};
 
 use crate::Deps;
 
 /// Whose wakes these are.
 pub fn owner(bot: &Bot, deal: Option<DealId>) -> Owner {
     Owner {
-        bot: bot.id, deal, user: bot.user, connection: bot.connection, exchange: bot.exchange.clone(), pair: bot.pair.clone(),
-        epoch: bot.epoch, run: bot.run,
+        bot: bot.id,
+        deal,
+        user: bot.user,
+        connection: bot.connection,
+        exchange: bot.exchange.clone(),
+        pair: bot.pair.clone(),
+        epoch: bot.epoch,
+        run: bot.run,
     }
 }
 
@@ -36,15 +42,25 @@ pub fn gone(read: &[Wake], new: &[Wake]) -> Vec<Key> {
 }
 
 /// The three places where a deal's wakes are.
-pub fn keys(hint: &wake::Hint) -> Vec<Key> { WakeKind::ALL.into_iter().map(|kind| wake::key(hint.bot, hint.deal, kind)).collect() }
+pub fn keys(hint: &wake::Hint) -> Vec<Key> {
+    WakeKind::ALL.into_iter().map(|kind| wake::key(hint.bot, hint.deal, kind)).collect()
+}
 
 /// When a wake's deal had to decide, if one of these candles already crossed it.
 pub fn crossed_at(wake: &Wake, candles: &[Candle]) -> Option<MarketTime> {
-    candles.iter().filter(|candle| candle.close_time > wake.written_at).find(|candle| match (&wake.waits, wake.kind) {
-        (Waits::Price { steps, decide: true, .. }, WakeKind::Below) => market_steps(WakeKind::Below, candle.low) <= *steps,
-        (Waits::Price { steps, decide: true, .. }, WakeKind::Above | WakeKind::Time) => market_steps(WakeKind::Above, candle.high) >= *steps,
-        // Resting orders alone are the tick's: it asks the exchange about them.
-        (Waits::Price { decide: false, .. } | Waits::Due { .. }, _) => false,
-        (Waits::Time { at }, _) => candle.close_time >= *at,
-    }).map(|candle| candle.close_time)
+    candles
+        .iter()
+        .filter(|candle| candle.close_time > wake.written_at)
+        .find(|candle| match (&wake.waits, wake.kind) {
+            (Waits::Price { steps, decide: true, .. }, WakeKind::Below) => {
+                market_steps(WakeKind::Below, candle.low) <= *steps
+            }
+            (Waits::Price { steps, decide: true, .. }, WakeKind::Above | WakeKind::Time) => {
+                market_steps(WakeKind::Above, candle.high) >= *steps
+            }
+            // Resting orders alone are the tick's: it asks the exchange about them.
+            (Waits::Price { decide: false, .. } | Waits::Due { .. }, _) => false,
+            (Waits::Time { at }, _) => candle.close_time >= *at,
+        })
+        .map(|candle| candle.close_time)
 }

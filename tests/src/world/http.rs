@@ -12,7 +12,12 @@ use super::FakeClock;
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answered { pub status: StatusCode, pub headers: HeaderMap, pub body: Value, pub bytes: Vec<u8> }
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub bytes: Vec<u8>,
+}
 
 impl Answered {
     /// The body of a success; fails the story otherwise.
@@ -42,46 +47,81 @@ pub struct Browser {
 
 impl Browser {
     pub(super) fn new(router: axum::Router, clock: Arc<FakeClock>, email: &str) -> Self {
-        Self { router, clock, email: email.into(), password: "nineteen paper lanterns adrift".into(), token: None, seed: None }
+        Self {
+            router,
+            clock,
+            email: email.into(),
+            password: "nineteen paper lanterns adrift".into(),
+            token: None,
+            seed: None,
+        }
     }
     /// Any request.
     pub async fn send(&self, method: &str, path: &str, body: Option<&str>, headers: &[(&str, &str)]) -> Answered {
         let mut request = Request::builder().method(method).uri(path);
-        if let Some(token) = &self.token { request = request.header("authorization", format!("Bearer {token}")); }
-        if body.is_some() { request = request.header("content-type", "application/json"); }
-        for (name, value) in headers { request = request.header(*name, *value); }
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let body = body.map_or_else(Body::empty, |text| Body::from(text.to_owned()));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        Answered { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes }
+        Answered {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            bytes,
+        }
     }
     /// A request exactly as given, with any bytes: nothing is added, not even the session.
     pub async fn raw(&self, method: &str, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Answered {
         let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in headers { request = request.header(*name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap()); }
+        for (name, value) in headers {
+            request = request.header(*name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
         let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        Answered { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes }
+        Answered {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            bytes,
+        }
     }
     /// A proof for a request with any bytes.
     pub async fn proof_for(&self, method: &str, path: &str, body: &[u8]) -> String {
         let mut form = json!({ "method": method, "path": path, "body_sha256": hex::encode(Sha256::digest(body)), "password": self.password });
-        if self.seed.is_some() { form["totp"] = json!(self.fresh_code()); }
+        if self.seed.is_some() {
+            form["totp"] = json!(self.fresh_code());
+        }
         self.post("/v1/step-up", &form).await.ok()["proof"].as_str().unwrap().to_owned()
     }
     /// `POST`.
-    pub async fn post(&self, path: &str, body: &Value) -> Answered { self.send("POST", path, Some(&body.to_string()), &[]).await }
+    pub async fn post(&self, path: &str, body: &Value) -> Answered {
+        self.send("POST", path, Some(&body.to_string()), &[]).await
+    }
     /// `GET`.
-    pub async fn get(&self, path: &str) -> Answered { self.send("GET", path, None, &[]).await }
+    pub async fn get(&self, path: &str) -> Answered {
+        self.send("GET", path, None, &[]).await
+    }
     /// `DELETE`.
-    pub async fn delete(&self, path: &str) -> Answered { self.send("DELETE", path, None, &[]).await }
+    pub async fn delete(&self, path: &str) -> Answered {
+        self.send("DELETE", path, None, &[]).await
+    }
     /// Asks for a proof for a request; the answer of `POST /v1/step-up`.
     pub async fn step_up(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
         let text = body.map(Value::to_string).unwrap_or_default();
         let mut form = json!({ "method": method, "path": path, "body_sha256": hex::encode(Sha256::digest(text.as_bytes())), "password": self.password });
-        if self.seed.is_some() { form["totp"] = json!(self.fresh_code()); }
+        if self.seed.is_some() {
+            form["totp"] = json!(self.fresh_code());
+        }
         self.post("/v1/step-up", &form).await
     }
     /// A request behind a step-up.
@@ -92,7 +132,8 @@ impl Browser {
     /// The code of the authenticator now.
     pub fn code(&self) -> String {
         let seed = self.seed.clone().expect("an authenticator");
-        let totp = totp_rs::Builder::new().with_secret(totp_rs::Secret::new(seed.into_boxed_slice())).build_noncompliant();
+        let totp =
+            totp_rs::Builder::new().with_secret(totp_rs::Secret::new(seed.into_boxed_slice())).build_noncompliant();
         totp.generate(u64::try_from(host::Clock::now(&*self.clock).seconds()).unwrap()).to_string()
     }
     /// A code that was not used yet: time goes on to the next step.
@@ -110,7 +151,8 @@ impl Browser {
     pub async fn signs_in(&mut self) {
         let mut given = self.log_in().await.ok();
         if let Some(id) = given["challenge"]["id"].as_str() {
-            given = self.post("/v1/login/second-factor", &json!({ "challenge": id, "totp": self.fresh_code() })).await.ok();
+            given =
+                self.post("/v1/login/second-factor", &json!({ "challenge": id, "totp": self.fresh_code() })).await.ok();
         }
         self.token = Some(given["session"]["token"].as_str().expect("a token").to_owned());
     }

@@ -8,14 +8,22 @@ use super::{Browser, PAIR, World};
 
 /// A verified, signed-in account.
 #[derive(Clone)]
-pub struct Owner { browser: Browser, pub connection: String, pub bot: String }
+pub struct Owner {
+    browser: Browser,
+    pub connection: String,
+    pub bot: String,
+}
 
 impl Deref for Owner {
     type Target = Browser;
-    fn deref(&self) -> &Browser { &self.browser }
+    fn deref(&self) -> &Browser {
+        &self.browser
+    }
 }
 impl DerefMut for Owner {
-    fn deref_mut(&mut self) -> &mut Browser { &mut self.browser }
+    fn deref_mut(&mut self) -> &mut Browser {
+        &mut self.browser
+    }
 }
 
 /// A DCA bot that opens at market.
@@ -83,7 +91,9 @@ impl Owner {
         self.deliver_mail(world).await;
         let token = newest_token(world, &self.email, "reset?token=");
         let mut form = json!({ "token": token, "password": password });
-        if self.seed.is_some() { form["totp"] = json!(self.fresh_code()); }
+        if self.seed.is_some() {
+            form["totp"] = json!(self.fresh_code());
+        }
         self.post("/v1/password-reset/complete", &form).await
     }
     /// Everything that completes a reset, made before anything is paused: the link from the mail and a code.
@@ -91,7 +101,9 @@ impl Owner {
         self.post("/v1/password-reset", &json!({ "email": self.email })).await.ok();
         world.drain().await;
         let mut form = json!({ "token": newest_token(world, &self.email, "reset?token="), "password": password });
-        if self.seed.is_some() { form["totp"] = json!(self.fresh_code()); }
+        if self.seed.is_some() {
+            form["totp"] = json!(self.fresh_code());
+        }
         form
     }
     /// Completes a prepared reset; no time passes.
@@ -101,7 +113,9 @@ impl Owner {
         answered
     }
     /// Works the mailer alone would be enough; stories that hold the lanes elsewhere call the mailbox later.
-    async fn deliver_mail(&self, world: &World) { world.drain().await; }
+    async fn deliver_mail(&self, world: &World) {
+        world.drain().await;
+    }
     /// The ARN and the item of the connection, as an auditor sees them.
     pub async fn connection_item(&self, world: &World) -> std::collections::BTreeMap<String, Value> {
         let sk = format!("CONN#{}", self.connection);
@@ -119,13 +133,29 @@ impl Owner {
 /// The token in the newest mail with such a link.
 pub fn newest_token(world: &World, email: &str, link: &str) -> String {
     let mails = world.machine.emulators().mailbox().expect("the mailbox");
-    let text = mails.iter().rev().filter(|m| m.to.iter().any(|to| to == email)).filter_map(|m| m.text.as_deref())
-        .find(|text| text.contains(link)).unwrap_or_else(|| panic!("no mail with {link} for {email}"));
-    text.split(link).nth(1).unwrap().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect()
+    let text = mails
+        .iter()
+        .rev()
+        .filter(|m| m.to.iter().any(|to| to == email))
+        .filter_map(|m| m.text.as_deref())
+        .find(|text| text.contains(link))
+        .unwrap_or_else(|| panic!("no mail with {link} for {email}"));
+    text.split(link)
+        .nth(1)
+        .unwrap()
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
+        .collect()
 }
 
 fn id_in(answer: &Value, name: &str) -> String {
-    answer[name]["id"].as_str().or_else(|| answer["id"].as_str()).unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
+    answer[name]["id"]
+        .as_str()
+        .or_else(|| answer["id"].as_str())
+        .unwrap_or_else(|| panic!("no id in {answer}"))
+        .to_owned()
 }
 
-fn totp_rs_base32(text: &str) -> Vec<u8> { data_encoding::BASE32_NOPAD.decode(text.as_bytes()).expect("base32") }
+fn totp_rs_base32(text: &str) -> Vec<u8> {
+    data_encoding::BASE32_NOPAD.decode(text.as_bytes()).expect("base32")
+}

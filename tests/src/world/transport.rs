@@ -31,18 +31,31 @@ pub enum Lost {
 
 /// A transport with rules: each rule acts on one request to its endpoint.
 #[derive(Default)]
-pub struct Faulty { router: OnceLock<axum::Router>, rules: Mutex<VecDeque<(Endpoint, usize, Lost)>>, sent: Mutex<Vec<Endpoint>>, refused: Mutex<Vec<String>> }
+pub struct Faulty {
+    router: OnceLock<axum::Router>,
+    rules: Mutex<VecDeque<(Endpoint, usize, Lost)>>,
+    sent: Mutex<Vec<Endpoint>>,
+    refused: Mutex<Vec<String>>,
+}
 
 impl std::fmt::Debug for Faulty {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("Faulty(..)") }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Faulty(..)")
+    }
 }
 
 impl Faulty {
-    pub(super) fn connect(&self, router: axum::Router) { self.router.set(router).expect("connected once"); }
+    pub(super) fn connect(&self, router: axum::Router) {
+        self.router.set(router).expect("connected once");
+    }
     /// Acts on the next request to this endpoint.
-    pub fn once(&self, endpoint: Endpoint, lost: Lost) { self.after(endpoint, 0, lost); }
+    pub fn once(&self, endpoint: Endpoint, lost: Lost) {
+        self.after(endpoint, 0, lost);
+    }
     /// Lets so many requests to this endpoint pass and acts on the one that follows.
-    pub fn after(&self, endpoint: Endpoint, pass: usize, lost: Lost) { self.rules.lock().unwrap().push_back((endpoint, pass, lost)); }
+    pub fn after(&self, endpoint: Endpoint, pass: usize, lost: Lost) {
+        self.rules.lock().unwrap().push_back((endpoint, pass, lost));
+    }
     /// Stops the next request to this endpoint before it leaves.
     pub fn pause_before(&self, endpoint: Endpoint) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
@@ -50,12 +63,18 @@ impl Faulty {
         gate
     }
     /// How often an endpoint was asked, lost requests not counted.
-    pub fn count(&self, endpoint: Endpoint) -> usize { self.sent.lock().unwrap().iter().filter(|e| **e == endpoint).count() }
+    pub fn count(&self, endpoint: Endpoint) -> usize {
+        self.sent.lock().unwrap().iter().filter(|e| **e == endpoint).count()
+    }
 
     /// Orders that the exchange refused, as `endpoint status code`.
-    pub fn refusals(&self) -> Vec<String> { self.refused.lock().unwrap().clone() }
+    pub fn refusals(&self) -> Vec<String> {
+        self.refused.lock().unwrap().clone()
+    }
     fn note_refusal(&self, endpoint: Endpoint, answer: &Answer) {
-        if endpoint != Endpoint::PlaceOrder || answer.status < 400 { return; }
+        if endpoint != Endpoint::PlaceOrder || answer.status < 400 {
+            return;
+        }
         let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         self.refused.lock().unwrap().push(format!("{endpoint:?} {} {}", answer.status, body["code"]));
     }
@@ -69,14 +88,19 @@ impl Faulty {
         rules.remove(at).map(|(.., lost)| lost)
     }
     async fn ask(&self, parts: Parts) -> Answer {
-        let path = parts.query.expose(|query| if query.is_empty() { parts.path().to_owned() } else { format!("{}?{query}", parts.path()) });
+        let path = parts.query.expose(|query| {
+            if query.is_empty() { parts.path().to_owned() } else { format!("{}?{query}", parts.path()) }
+        });
         let mut request = http::Request::builder().method(parts.method().as_str()).uri(path);
-        for (name, value) in &parts.headers { request = value.expose(|value| request.header(*name, value)); }
+        for (name, value) in &parts.headers {
+            request = value.expose(|value| request.header(*name, value));
+        }
         let body = parts.body.expose(|text| Body::from(text.clone()));
         let router = self.router.get().expect("connected").clone();
         let response = router.oneshot(request.body(body).unwrap()).await.expect("infallible");
         let status = response.status().as_u16();
-        let retry_after_s = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|t| t.parse().ok());
+        let retry_after_s =
+            response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|t| t.parse().ok());
         let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body").to_vec();
         Answer { status, retry_after_s, body }
     }
@@ -87,17 +111,30 @@ impl Transport for Faulty {
     async fn send(&self, _base_url: &str, parts: Parts, _limits: Limits) -> Sent {
         let endpoint = parts.endpoint;
         let rule = self.rule(endpoint);
-        if let Some(Lost::PauseBefore(gate)) = &rule { gate.pass().await; }
-        if matches!(rule, Some(Lost::Request)) { return Sent::NotSent { why: "the story lost the request".into() }; }
+        if let Some(Lost::PauseBefore(gate)) = &rule {
+            gate.pass().await;
+        }
+        if matches!(rule, Some(Lost::Request)) {
+            return Sent::NotSent { why: "the story lost the request".into() };
+        }
         self.sent.lock().unwrap().push(endpoint);
-        if matches!(rule, Some(Lost::Vanished)) { return Sent::Unknown { why: "the story lost the request on its way".into() }; }
+        if matches!(rule, Some(Lost::Vanished)) {
+            return Sent::Unknown { why: "the story lost the request on its way".into() };
+        }
         let answer = self.ask(parts).await;
         self.note_refusal(endpoint, &answer);
         match rule {
             Some(Lost::Answer) => Sent::Unknown { why: "the story lost the answer".into() },
-            Some(Lost::Status(status)) => Sent::Answered(Answer { status, retry_after_s: None, body: b"<html>bad gateway</html>".to_vec() }),
-            Some(Lost::Body) => Sent::Answered(Answer { body: answer.body[..answer.body.len() / 2].to_vec(), ..answer }),
-            Some(Lost::PauseAfter(gate)) => { gate.pass().await; Sent::Answered(answer) }
+            Some(Lost::Status(status)) => {
+                Sent::Answered(Answer { status, retry_after_s: None, body: b"<html>bad gateway</html>".to_vec() })
+            }
+            Some(Lost::Body) => {
+                Sent::Answered(Answer { body: answer.body[..answer.body.len() / 2].to_vec(), ..answer })
+            }
+            Some(Lost::PauseAfter(gate)) => {
+                gate.pass().await;
+                Sent::Answered(answer)
+            }
             Some(Lost::Request | Lost::Vanished | Lost::PauseBefore(_)) | None => Sent::Answered(answer),
         }
     }

@@ -8,22 +8,30 @@ use crate::{Failure, Received};
 
 /// Reads minute candles, oldest first. The last one may still be open: the caller knows the market's time.
 pub fn candles(received: Received<'_>) -> Result<Vec<Candle>, Failure> {
-    read::<Vec<Vec<serde_json::Value>>>(received)?.iter().map(|row| {
-        let ms = |i: usize| row.get(i).and_then(serde_json::Value::as_i64).ok_or_else(|| senseless("candle time"));
-        let text = |i: usize| row.get(i).and_then(serde_json::Value::as_str).ok_or_else(|| senseless("candle"));
-        let price = |i: usize| Price::parse(text(i)?).map_err(|_| senseless("candle price"));
-        Ok(Candle {
-            open_time: MarketTime::from_ms(ms(0)?),
-            // Binance's close time is the candle's last millisecond; ours is the next candle's open time.
-            close_time: MarketTime::from_ms(ms(6)?.saturating_add(1)),
-            open: price(1)?, high: price(2)?, low: price(3)?, close: price(4)?,
-            volume: Quantity::parse(text(5)?).map_err(|_| senseless("candle volume"))?,
+    read::<Vec<Vec<serde_json::Value>>>(received)?
+        .iter()
+        .map(|row| {
+            let ms = |i: usize| row.get(i).and_then(serde_json::Value::as_i64).ok_or_else(|| senseless("candle time"));
+            let text = |i: usize| row.get(i).and_then(serde_json::Value::as_str).ok_or_else(|| senseless("candle"));
+            let price = |i: usize| Price::parse(text(i)?).map_err(|_| senseless("candle price"));
+            Ok(Candle {
+                open_time: MarketTime::from_ms(ms(0)?),
+                // Binance's close time is the candle's last millisecond; ours is the next candle's open time.
+                close_time: MarketTime::from_ms(ms(6)?.saturating_add(1)),
+                open: price(1)?,
+                high: price(2)?,
+                low: price(3)?,
+                close: price(4)?,
+                volume: Quantity::parse(text(5)?).map_err(|_| senseless("candle volume"))?,
+            })
         })
-    }).collect()
+        .collect()
 }
 
 #[derive(serde::Deserialize)]
-struct Ticker { price: String }
+struct Ticker {
+    price: String,
+}
 
 /// Reads the last price of one pair.
 pub fn last_price(received: Received<'_>) -> Result<Price, Failure> {
@@ -42,10 +50,17 @@ pub struct PairRules {
 }
 
 #[derive(serde::Deserialize)]
-struct Info { symbols: Vec<Symbol> }
+struct Info {
+    symbols: Vec<Symbol>,
+}
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Symbol { status: String, base_asset: String, quote_asset: String, filters: Vec<Filter> }
+struct Symbol {
+    status: String,
+    base_asset: String,
+    quote_asset: String,
+    filters: Vec<Filter>,
+}
 #[derive(serde::Deserialize)]
 #[serde(tag = "filterType")]
 enum Filter {
@@ -85,7 +100,9 @@ fn rules(symbol: Symbol) -> Option<PairRules> {
 mod tests {
     use super::*;
 
-    fn ok(body: &str) -> Received<'_> { Received { status: 200, retry_after_s: None, body: body.as_bytes() } }
+    fn ok(body: &str) -> Received<'_> {
+        Received { status: 200, retry_after_s: None, body: body.as_bytes() }
+    }
 
     #[test]
     fn a_candle_ends_where_the_next_begins() {
@@ -109,8 +126,10 @@ mod tests {
               {"filterType":"LOT_SIZE","stepSize":"0.0001"}]},
             {"status":"TRADING","baseAsset":"币安","quoteAsset":"USDT","filters":[]}]}"#;
         let found = pairs(ok(body)).expect("readable");
-        assert_eq!(found.iter().map(|p| (p.pair.to_string(), p.status)).collect::<Vec<_>>(),
-            [("BTC-USDT".to_owned(), SymbolStatus::Trading), ("ETH-USDT".to_owned(), SymbolStatus::Break)]);
+        assert_eq!(
+            found.iter().map(|p| (p.pair.to_string(), p.status)).collect::<Vec<_>>(),
+            [("BTC-USDT".to_owned(), SymbolStatus::Trading), ("ETH-USDT".to_owned(), SymbolStatus::Break)]
+        );
         assert_eq!(found[0].rules.notional_min.to_string(), "5");
     }
 }

@@ -11,8 +11,14 @@ use crate::{Failure, PermissionFault, Received, Verdict};
 const NEEDED: [&str; 3] = ["ipRestrict", "enableReading", "enableSpotAndMarginTrading"];
 /// What must be false: withdrawals and transfers move coins out, the rest are products we do not trade.
 const FORBIDDEN: [&str; 8] = [
-    "enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer", "enableMargin", "enableFutures",
-    "enableVanillaOptions", "enablePortfolioMarginTrading", "enableFixApiTrade",
+    "enableWithdrawals",
+    "enableInternalTransfer",
+    "permitsUniversalTransfer",
+    "enableMargin",
+    "enableFutures",
+    "enableVanillaOptions",
+    "enablePortfolioMarginTrading",
+    "enableFixApiTrade",
 ];
 /// Times; they grant nothing. The second is told only for keys whose right to trade ends.
 const TIMES: [(&str, bool); 2] = [("createTime", true), ("tradingAuthorityExpirationTime", false)];
@@ -59,8 +65,12 @@ mod tests {
     use super::*;
 
     fn good() -> BTreeMap<String, Value> {
-        let truths = NEEDED.iter().map(|f| (*f, Value::Bool(true))).chain(FORBIDDEN.iter().map(|f| (*f, Value::Bool(false))));
-        truths.chain(TIMES.iter().map(|(f, _)| (*f, Value::from(1_628_985_600_000_i64)))).map(|(f, v)| (f.to_owned(), v)).collect()
+        let truths =
+            NEEDED.iter().map(|f| (*f, Value::Bool(true))).chain(FORBIDDEN.iter().map(|f| (*f, Value::Bool(false))));
+        truths
+            .chain(TIMES.iter().map(|(f, _)| (*f, Value::from(1_628_985_600_000_i64))))
+            .map(|(f, v)| (f.to_owned(), v))
+            .collect()
     }
     fn check(change: impl FnOnce(&mut BTreeMap<String, Value>), expected: &[PermissionFault]) {
         let mut said = good();
@@ -72,27 +82,63 @@ mod tests {
     #[test]
     fn a_spot_key_tied_to_addresses_is_accepted() {
         check(|_| {}, &[]);
-        check(|said| { said.remove("tradingAuthorityExpirationTime"); }, &[]);
+        check(
+            |said| {
+                said.remove("tradingAuthorityExpirationTime");
+            },
+            &[],
+        );
     }
     // KX-1: one case per field.
     #[test]
     fn every_field_decides() {
         for field in NEEDED {
-            let lacks = if field == "ipRestrict" { PermissionFault::NotIpRestricted } else { PermissionFault::Lacks(field) };
-            check(|said| { said.insert(field.into(), Value::Bool(false)); }, &[lacks]);
+            let lacks =
+                if field == "ipRestrict" { PermissionFault::NotIpRestricted } else { PermissionFault::Lacks(field) };
+            check(
+                |said| {
+                    said.insert(field.into(), Value::Bool(false));
+                },
+                &[lacks],
+            );
         }
         for field in FORBIDDEN {
-            check(|said| { said.insert(field.into(), Value::Bool(true)); }, &[PermissionFault::TooPowerful(field.into())]);
+            check(
+                |said| {
+                    said.insert(field.into(), Value::Bool(true));
+                },
+                &[PermissionFault::TooPowerful(field.into())],
+            );
         }
         for field in NEEDED.into_iter().chain(FORBIDDEN).chain(["createTime"]) {
-            check(|said| { said.remove(field); }, &[PermissionFault::NotSaid(field)]);
-            check(|said| { said.insert(field.into(), Value::from("yes")); }, &[PermissionFault::NotSaid(field)]);
+            check(
+                |said| {
+                    said.remove(field);
+                },
+                &[PermissionFault::NotSaid(field)],
+            );
+            check(
+                |said| {
+                    said.insert(field.into(), Value::from("yes"));
+                },
+                &[PermissionFault::NotSaid(field)],
+            );
         }
     }
     // KX-1: new unknown `enableXyz: true` refuses; so does false, since nobody here knows what it means.
     #[test]
     fn a_field_that_is_new_refuses() {
-        check(|said| { said.insert("enableXyz".into(), Value::Bool(true)); }, &[PermissionFault::TooPowerful("enableXyz".into())]);
-        check(|said| { said.insert("enableXyz".into(), Value::Bool(false)); }, &[PermissionFault::NotKnown("enableXyz".into())]);
+        check(
+            |said| {
+                said.insert("enableXyz".into(), Value::Bool(true));
+            },
+            &[PermissionFault::TooPowerful("enableXyz".into())],
+        );
+        check(
+            |said| {
+                said.insert("enableXyz".into(), Value::Bool(false));
+            },
+            &[PermissionFault::NotKnown("enableXyz".into())],
+        );
     }
 }

@@ -12,8 +12,16 @@ pub(crate) const fn method(endpoint: Endpoint) -> Method {
     match endpoint {
         Endpoint::PlaceOrder => Method::Post,
         Endpoint::CancelOrder => Method::Delete,
-        Endpoint::QueryOrder | Endpoint::OpenOrders | Endpoint::MyTrades | Endpoint::Account | Endpoint::ApiRestrictions
-        | Endpoint::ServerTime | Endpoint::Klines | Endpoint::ExchangeInfo | Endpoint::TickerPrice | Endpoint::Depth => Method::Get,
+        Endpoint::QueryOrder
+        | Endpoint::OpenOrders
+        | Endpoint::MyTrades
+        | Endpoint::Account
+        | Endpoint::ApiRestrictions
+        | Endpoint::ServerTime
+        | Endpoint::Klines
+        | Endpoint::ExchangeInfo
+        | Endpoint::TickerPrice
+        | Endpoint::Depth => Method::Get,
     }
 }
 
@@ -34,7 +42,12 @@ pub(crate) const fn path(endpoint: Endpoint) -> &'static str {
 }
 
 /// A private request: the question's parameters, then `recvWindow` and `timestamp`; the signature comes last.
-pub(crate) fn private(venue: Venue, what: &Signable<'_>, timestamp: ExchangeTimeMs, window: ReceiveWindowMs) -> Unsigned {
+pub(crate) fn private(
+    venue: Venue,
+    what: &Signable<'_>,
+    timestamp: ExchangeTimeMs,
+    window: ReceiveWindowMs,
+) -> Unsigned {
     let (endpoint, mut parameters) = match what {
         Signable::Place { pair, order } => (Endpoint::PlaceOrder, place(&pair.symbol(), order)),
         Signable::Cancel { pair, order } => {
@@ -48,17 +61,25 @@ pub(crate) fn private(venue: Venue, what: &Signable<'_>, timestamp: ExchangeTime
 }
 
 fn place(symbol: &str, order: &PlannedOrder) -> Parameters {
-    let side = match order.side { Side::Buy => "BUY", Side::Sell => "SELL" };
+    let side = match order.side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    };
     let mut parameters = vec![("symbol", symbol.to_owned()), ("side", side.to_owned())];
     match order.kind {
-        OrderKind::Market => parameters.extend([("type", "MARKET".to_owned()), ("quantity", order.quantity.to_string())]),
+        OrderKind::Market => {
+            parameters.extend([("type", "MARKET".to_owned()), ("quantity", order.quantity.to_string())])
+        }
         OrderKind::Limit { price } => parameters.extend([
-            ("type", "LIMIT".to_owned()), ("timeInForce", "GTC".to_owned()), ("quantity", order.quantity.to_string()),
+            ("type", "LIMIT".to_owned()),
+            ("timeInForce", "GTC".to_owned()),
+            ("quantity", order.quantity.to_string()),
             ("price", price.to_string()),
         ]),
     }
     // FULL is the default for these types alone; asked for explicitly, since ACK carries no status (exchanges.md).
-    parameters.extend([("newClientOrderId", order.client_order_id.to_string()), ("newOrderRespType", "FULL".to_owned())]);
+    parameters
+        .extend([("newClientOrderId", order.client_order_id.to_string()), ("newOrderRespType", "FULL".to_owned())]);
     parameters
 }
 
@@ -71,12 +92,14 @@ fn ask(question: &Question) -> (Endpoint, Parameters) {
             (Endpoint::QueryOrder, vec![("symbol", pair.symbol()), ("orderId", exchange_order_id.clone())])
         }
         Question::OpenOrders { pair } => (Endpoint::OpenOrders, vec![("symbol", pair.symbol())]),
-        Question::TradesFrom { pair, trade_id } => {
-            (Endpoint::MyTrades, vec![("symbol", pair.symbol()), ("fromId", trade_id.to_string()), ("limit", "1000".to_owned())])
-        }
-        Question::TradesOf { pair, exchange_order_id } => {
-            (Endpoint::MyTrades, vec![("symbol", pair.symbol()), ("orderId", exchange_order_id.clone()), ("limit", "1000".to_owned())])
-        }
+        Question::TradesFrom { pair, trade_id } => (
+            Endpoint::MyTrades,
+            vec![("symbol", pair.symbol()), ("fromId", trade_id.to_string()), ("limit", "1000".to_owned())],
+        ),
+        Question::TradesOf { pair, exchange_order_id } => (
+            Endpoint::MyTrades,
+            vec![("symbol", pair.symbol()), ("orderId", exchange_order_id.clone()), ("limit", "1000".to_owned())],
+        ),
         Question::Account => (Endpoint::Account, vec![("omitZeroBalances", "true".to_owned())]),
         Question::Permissions => (Endpoint::ApiRestrictions, Vec::new()),
     }
@@ -92,16 +115,21 @@ pub(crate) fn public(venue: Venue, question: &PublicQuestion) -> Unsigned {
             parameters.push(("limit", (*limit).clamp(1, 1000).to_string()));
             (Endpoint::Klines, parameters)
         }
-        PublicQuestion::Pairs { only } => (Endpoint::ExchangeInfo, match only.as_slice() {
-            [] => Vec::new(),
-            [one] => vec![("symbol", one.symbol())],
-            many => {
-                let names: Vec<_> = many.iter().map(|pair| format!("\"{}\"", pair.symbol())).collect();
-                vec![("symbols", format!("[{}]", names.join(",")))]
-            }
-        }),
+        PublicQuestion::Pairs { only } => (
+            Endpoint::ExchangeInfo,
+            match only.as_slice() {
+                [] => Vec::new(),
+                [one] => vec![("symbol", one.symbol())],
+                many => {
+                    let names: Vec<_> = many.iter().map(|pair| format!("\"{}\"", pair.symbol())).collect();
+                    vec![("symbols", format!("[{}]", names.join(",")))]
+                }
+            },
+        ),
         PublicQuestion::LastPrice { pair } => (Endpoint::TickerPrice, vec![("symbol", pair.symbol())]),
-        PublicQuestion::AssetPrice { asset, quote } => (Endpoint::TickerPrice, vec![("symbol", format!("{asset}{quote}"))]),
+        PublicQuestion::AssetPrice { asset, quote } => {
+            (Endpoint::TickerPrice, vec![("symbol", format!("{asset}{quote}"))])
+        }
         PublicQuestion::Depth { pair, limit } => {
             (Endpoint::Depth, vec![("symbol", pair.symbol()), ("limit", (*limit).clamp(1, 5000).to_string())])
         }
@@ -113,7 +141,9 @@ pub(crate) fn public(venue: Venue, question: &PublicQuestion) -> Unsigned {
 pub(crate) fn query_string(parameters: &[(&'static str, String)]) -> String {
     let mut query = String::new();
     for (name, value) in parameters {
-        if !query.is_empty() { query.push('&'); }
+        if !query.is_empty() {
+            query.push('&');
+        }
         query.push_str(name);
         query.push('=');
         for byte in value.bytes() {

@@ -13,7 +13,9 @@ use crate::write::Write;
 use crate::{Key, Store, StoreError, Table};
 
 /// Where it is.
-pub fn key(user: UserId) -> Key { Key::new(format!("USER#{user}"), "ADDRESS") }
+pub fn key(user: UserId) -> Key {
+    Key::new(format!("USER#{user}"), "ADDRESS")
+}
 
 /// The write of an address; part of the transaction that gives or changes it.
 pub fn put(user: UserId, email: &EmailAddress) -> Write {
@@ -23,7 +25,10 @@ pub fn put(user: UserId, email: &EmailAddress) -> Write {
 impl Store {
     /// The address of an account, read consistently. Every account has one.
     pub async fn find_address(&self, user: UserId) -> Result<EmailAddress, StoreError> {
-        let row = self.read(Table::Identity, &key(user)).await?.ok_or_else(|| StoreError::Corrupt { what: "an account without address".into() })?;
+        let row = self
+            .read(Table::Identity, &key(user))
+            .await?
+            .ok_or_else(|| StoreError::Corrupt { what: "an account without address".into() })?;
         row.parse("email")
     }
 }

@@ -12,8 +12,19 @@ use crate::write::Write;
 use crate::{Key, Table};
 
 /// The write of one event; part of the transaction that makes it true.
-pub fn put(user: UserId, id: Ulid, event: &str, factor: Option<&str>, source: Option<std::net::IpAddr>, now: WallTime) -> Write {
+pub fn put(
+    user: UserId,
+    id: Ulid,
+    event: &str,
+    factor: Option<&str>,
+    source: Option<std::net::IpAddr>,
+    now: WallTime,
+) -> Write {
     let key = Key::new(format!("EVENTS#{user}"), id.to_string());
-    let row = Row::keyed(&key).with("event", s(event)).with("at", n(now.ms())).with_some("source", source.map(s)).with_some("factor", factor.map(s));
+    let row = Row::keyed(&key)
+        .with("event", s(event))
+        .with("at", n(now.ms()))
+        .with_some("source", source.map(s))
+        .with_some("factor", factor.map(s));
     Write::put(Table::Identity, key, row)
 }

@@ -8,9 +8,9 @@
 
 use std::net::IpAddr;
 
+use account::UserId;
 use account::WallTime;
 use account::email::EmailAddress;
-use account::UserId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,10 @@ use crate::{Key, Store, StoreError, Table};
 
 /// Whose budget: an account's, or one of an address that has no account, so that both cost the same (SU-1, PR-1).
 #[derive(Debug, Clone)]
-pub enum Whose { User(UserId), UnknownAddress(EmailAddress) }
+pub enum Whose {
+    User(UserId),
+    UnknownAddress(EmailAddress),
+}
 
 /// Which budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +46,11 @@ pub enum Kind {
 impl Kind {
     const fn as_str(self) -> &'static str {
         match self {
-            Kind::Login => "LOGIN", Kind::Factor => "FACTOR", Kind::StepUp => "STEP_UP", Kind::ResetFactor => "RESET_FACTOR", Kind::ResetMail => "RESET_MAIL",
+            Kind::Login => "LOGIN",
+            Kind::Factor => "FACTOR",
+            Kind::StepUp => "STEP_UP",
+            Kind::ResetFactor => "RESET_FACTOR",
+            Kind::ResetMail => "RESET_MAIL",
             Kind::VerifyMail => "VERIFY_MAIL",
         }
     }
@@ -60,21 +67,36 @@ pub fn key(whose: &Whose, kind: Kind) -> Key {
 
 /// A budget as read, with the version its next write demands.
 #[derive(Debug, Clone)]
-pub struct Stored<S> { pub state: S, pub version: u64 }
+pub struct Stored<S> {
+    pub state: S,
+    pub version: u64,
+}
 
 /// How long an untouched budget is kept; longer than every period it counts over.
 pub(crate) const KEPT_S: i64 = 40 * 86_400;
 
 impl Store {
     /// Reads a budget consistently; `fresh` when there is none.
-    pub async fn find_budget<S: DeserializeOwned>(&self, whose: &Whose, kind: Kind, fresh: S) -> Result<Stored<S>, StoreError> {
+    pub async fn find_budget<S: DeserializeOwned>(
+        &self,
+        whose: &Whose,
+        kind: Kind,
+        fresh: S,
+    ) -> Result<Stored<S>, StoreError> {
         match self.read(Table::Identity, &key(whose, kind)).await? {
             Some(row) => Ok(Stored { state: row.json("state")?, version: row.number("version")? }),
             None => Ok(Stored { state: fresh, version: 0 }),
         }
     }
     /// Writes a budget if nobody wrote it since it was read; `false` when somebody did (RL-3: then nothing is evaluated).
-    pub async fn write_budget<S: Serialize>(&self, whose: &Whose, kind: Kind, state: &S, version: u64, now: WallTime) -> Result<bool, StoreError> {
+    pub async fn write_budget<S: Serialize>(
+        &self,
+        whose: &Whose,
+        kind: Kind,
+        state: &S,
+        version: u64,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
         Ok(self.write_one(budget_write(whose, kind, state, version, now)?).await?.is_ok())
     }
 }
@@ -93,8 +115,12 @@ impl Store {
     pub async fn charge_source(&self, source: Option<IpAddr>, now: WallTime) -> Result<bool, StoreError> {
         let minute = now.seconds().div_euclid(60);
         let key = Key::new(format!("BUDGET#SOURCE#{}", network(source)), minute.to_string());
-        let write = Write::update(Table::Identity, key, HASH_ONE_MORE).when(HASHES_LEFT)
-            .value(":none", n(0)).value(":one", n(1)).value(":max", n(HASHES_PER_MINUTE_MAX)).value(":ttl", n(now.seconds().saturating_add(3600)));
+        let write = Write::update(Table::Identity, key, HASH_ONE_MORE)
+            .when(HASHES_LEFT)
+            .value(":none", n(0))
+            .value(":one", n(1))
+            .value(":max", n(HASHES_PER_MINUTE_MAX))
+            .value(":ttl", n(now.seconds().saturating_add(3600)));
         Ok(self.write_one(write).await?.is_ok())
     }
 }
@@ -112,10 +138,20 @@ fn network(source: Option<IpAddr>) -> String {
 }
 
 /// The write of [`Store::write_budget`], for a transaction.
-pub fn budget_write<S: Serialize>(whose: &Whose, kind: Kind, state: &S, version: u64, now: WallTime) -> Result<Write, StoreError> {
-    let row = Row::keyed(&key(whose, kind)).with("state", json(state)?).with("version", n(version.saturating_add(1)))
+pub fn budget_write<S: Serialize>(
+    whose: &Whose,
+    kind: Kind,
+    state: &S,
+    version: u64,
+    now: WallTime,
+) -> Result<Write, StoreError> {
+    let row = Row::keyed(&key(whose, kind))
+        .with("state", json(state)?)
+        .with("version", n(version.saturating_add(1)))
         .with("ttl", n(now.seconds() + KEPT_S));
-    Ok(Write::put(Table::Identity, key(whose, kind), row).when("attribute_not_exists(pk) OR #version = :version").value(":version", n(version)))
+    Ok(Write::put(Table::Identity, key(whose, kind), row)
+        .when("attribute_not_exists(pk) OR #version = :version")
+        .value(":version", n(version)))
 }
 
 #[cfg(test)]

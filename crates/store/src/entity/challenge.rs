@@ -16,27 +16,43 @@ use crate::{Key, Store, StoreError, Table};
 pub const LIFE_S: i64 = 300;
 
 /// Where a challenge is.
-pub fn key(hash: &TokenHash) -> Key { Key::new(format!("CHALLENGE#{}", hash.as_str()), "CHALLENGE") }
+pub fn key(hash: &TokenHash) -> Key {
+    Key::new(format!("CHALLENGE#{}", hash.as_str()), "CHALLENGE")
+}
 
 /// A challenge as stored.
 #[derive(Debug, Clone)]
-pub struct Challenge { pub user: UserId, pub cred_version: CredentialVersion, pub attempts: ChallengeAttempts, pub expires_at: WallTime }
+pub struct Challenge {
+    pub user: UserId,
+    pub cred_version: CredentialVersion,
+    pub attempts: ChallengeAttempts,
+    pub expires_at: WallTime,
+}
 
 /// The write of a new challenge.
 pub fn put(hash: &TokenHash, user: UserId, cred_version: CredentialVersion, expires_at: WallTime) -> Write {
-    let row = Row::keyed(&key(hash)).with("user", s(user)).with("cred_version", n(cred_version.value()))
-        .with("attempts", n(ChallengeAttempts::FRESH.0)).with("expires_at", n(expires_at.ms())).with("ttl", n(expires_at.seconds() + 60));
+    let row = Row::keyed(&key(hash))
+        .with("user", s(user))
+        .with("cred_version", n(cred_version.value()))
+        .with("attempts", n(ChallengeAttempts::FRESH.0))
+        .with("expires_at", n(expires_at.ms()))
+        .with("ttl", n(expires_at.seconds() + 60));
     Write::put(Table::Identity, key(hash), row).when("attribute_not_exists(pk)")
 }
 
 impl Store {
     /// A challenge, read consistently.
     pub async fn find_challenge(&self, hash: &TokenHash) -> Result<Option<Challenge>, StoreError> {
-        self.read(Table::Identity, &key(hash)).await?.map(|row| {
-            Ok(Challenge {
-                user: row.parse("user")?, cred_version: CredentialVersion::from_stored(row.number("cred_version")?),
-                attempts: ChallengeAttempts(row.number("attempts")?), expires_at: WallTime::from_ms(row.number("expires_at")?),
+        self.read(Table::Identity, &key(hash))
+            .await?
+            .map(|row| {
+                Ok(Challenge {
+                    user: row.parse("user")?,
+                    cred_version: CredentialVersion::from_stored(row.number("cred_version")?),
+                    attempts: ChallengeAttempts(row.number("attempts")?),
+                    expires_at: WallTime::from_ms(row.number("expires_at")?),
+                })
             })
-        }).transpose()
+            .transpose()
     }
 }

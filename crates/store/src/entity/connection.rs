@@ -16,19 +16,41 @@ use crate::{Key, Store, StoreError, Table};
 pub const CONNECTIONS_MAX: usize = 20;
 
 /// Where a connection is.
-pub fn key(user: UserId, connection: ConnectionId) -> Key { Key::new(format!("USER#{user}"), format!("CONN#{connection}")) }
+pub fn key(user: UserId, connection: ConnectionId) -> Key {
+    Key::new(format!("USER#{user}"), format!("CONN#{connection}"))
+}
 /// Where the claim on an exchange key is (KX-4).
-pub fn fingerprint_key(fingerprint: &str) -> Key { Key::new(format!("FINGERPRINT#{fingerprint}"), "FINGERPRINT") }
+pub fn fingerprint_key(fingerprint: &str) -> Key {
+    Key::new(format!("FINGERPRINT#{fingerprint}"), "FINGERPRINT")
+}
 
 /// What everyone but the signer may read of a connection: all but the wrapped data key. Roles name these attributes.
 pub const STATUS_ATTRIBUTES: &[&str] = &[
-    "pk", "sk", "status", "epoch", "exchange", "label", "secret_arn", "verdict", "verdict_at", "allowed_pairs", "order_quote_max",
-    "equity_quote", "equity_at", "created_at", "revoked_at", "revoked_by", "conn_version",
+    "pk",
+    "sk",
+    "status",
+    "epoch",
+    "exchange",
+    "label",
+    "secret_arn",
+    "verdict",
+    "verdict_at",
+    "allowed_pairs",
+    "order_quote_max",
+    "equity_quote",
+    "equity_at",
+    "created_at",
+    "revoked_at",
+    "revoked_by",
+    "conn_version",
 ];
 
 /// Whether the connection can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status { Live, Revoked { at: WallTime, by: String } }
+pub enum Status {
+    Live,
+    Revoked { at: WallTime, by: String },
+}
 
 /// A connection without its wrapped key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,30 +77,40 @@ impl Connection {
     /// From a stored item; the wrapped key is not looked at.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         let id = |name: &str, prefix: &str| -> Result<String, StoreError> {
-            row.text(name)?.strip_prefix(prefix).map(str::to_owned).ok_or_else(|| StoreError::Corrupt { what: format!("{name} of a connection") })
+            row.text(name)?
+                .strip_prefix(prefix)
+                .map(str::to_owned)
+                .ok_or_else(|| StoreError::Corrupt { what: format!("{name} of a connection") })
         };
         let bad = |what: &str| StoreError::Corrupt { what: format!("{what} of a connection") };
         let status = match row.text("status")? {
             "LIVE" => Status::Live,
             "REVOKED" => Status::Revoked {
-                at: WallTime::from_ms(row.number("revoked_at")?), by: row.text_if("revoked_by").unwrap_or("unknown").to_owned(),
+                at: WallTime::from_ms(row.number("revoked_at")?),
+                by: row.text_if("revoked_by").unwrap_or("unknown").to_owned(),
             },
             _ => return Err(bad("status")),
         };
         let equity = match (row.text_if("equity_quote"), row.number_if("equity_at")?) {
-            (Some(amount), Some(at)) => Some((Amount::parse(amount).map_err(|_| bad("equity_quote"))?, WallTime::from_ms(at))),
+            (Some(amount), Some(at)) => {
+                Some((Amount::parse(amount).map_err(|_| bad("equity_quote"))?, WallTime::from_ms(at)))
+            }
             _ => None,
         };
         Ok(Self {
             id: id("sk", "CONN#")?.parse().map_err(|_| bad("sk"))?,
             user: id("pk", "USER#")?.parse().map_err(|_| bad("pk"))?,
-            status, epoch: Epoch::from_stored(row.number("epoch")?),
-            exchange: row.text("exchange")?.to_owned(), label: row.text("label")?.to_owned(),
+            status,
+            epoch: Epoch::from_stored(row.number("epoch")?),
+            exchange: row.text("exchange")?.to_owned(),
+            label: row.text("label")?.to_owned(),
             secret_arn: row.text("secret_arn")?.to_owned(),
-            verdict_accepted: row.text("verdict")? == "accepted", verdict_at: WallTime::from_ms(row.number("verdict_at")?),
+            verdict_accepted: row.text("verdict")? == "accepted",
+            verdict_at: WallTime::from_ms(row.number("verdict_at")?),
             allowed_pairs: row.json("allowed_pairs")?,
             order_quote_max: Amount::parse(row.text("order_quote_max")?).map_err(|_| bad("order_quote_max"))?,
-            equity, created_at: WallTime::from_ms(row.number("created_at")?),
+            equity,
+            created_at: WallTime::from_ms(row.number("created_at")?),
         })
     }
 }
@@ -100,16 +132,29 @@ pub struct NewConnection {
 }
 impl std::fmt::Debug for NewConnection {
     /// The wrapped key is not printed: with it a stolen secret could be brought to the vault key (P2).
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "NewConnection({})", self.id) }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewConnection({})", self.id)
+    }
 }
 impl NewConnection {
     /// As stored when it becomes LIVE under `epoch`, its permissions accepted `now`.
     pub(crate) fn to_row(&self, user: UserId, epoch: Epoch, now: WallTime) -> Result<Row, StoreError> {
-        Ok(Row::keyed(&key(user, self.id)).with("status", s("LIVE")).with("epoch", n(epoch.value())).with("exchange", s(&self.exchange))
-            .with("label", s(&self.label)).with("wrapped_dk", s(&self.wrapped_dk)).with("secret_arn", s(&self.secret_arn))
-            .with("fingerprint", s(&self.fingerprint)).with("verdict", s("accepted")).with("verdict_at", n(now.ms()))
-            .with("allowed_pairs", json(&self.allowed_pairs)?).with("order_quote_max", s(self.order_quote_max))
-            .with("hour", n(0)).with("turnover_hour", n(0)).with("day", n(0)).with("turnover_day", n(0))
+        Ok(Row::keyed(&key(user, self.id))
+            .with("status", s("LIVE"))
+            .with("epoch", n(epoch.value()))
+            .with("exchange", s(&self.exchange))
+            .with("label", s(&self.label))
+            .with("wrapped_dk", s(&self.wrapped_dk))
+            .with("secret_arn", s(&self.secret_arn))
+            .with("fingerprint", s(&self.fingerprint))
+            .with("verdict", s("accepted"))
+            .with("verdict_at", n(now.ms()))
+            .with("allowed_pairs", json(&self.allowed_pairs)?)
+            .with("order_quote_max", s(self.order_quote_max))
+            .with("hour", n(0))
+            .with("turnover_hour", n(0))
+            .with("day", n(0))
+            .with("turnover_day", n(0))
             .with("created_at", n(now.ms())))
     }
 }
@@ -126,31 +171,51 @@ pub struct SealedKey {
     wrapped_dk: String,
 }
 impl std::fmt::Debug for SealedKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "SealedKey({})", self.connection) }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealedKey({})", self.connection)
+    }
 }
 impl SealedKey {
     /// From a stored item; `None` when the connection is not LIVE or has no wrapped key any more.
     pub fn from_row(row: &Row) -> Result<Option<Self>, StoreError> {
         let connection = Connection::from_row(row)?;
         let Some(wrapped_dk) = row.text_if("wrapped_dk") else { return Ok(None) };
-        if connection.status != Status::Live { return Ok(None); }
+        if connection.status != Status::Live {
+            return Ok(None);
+        }
         Ok(Some(Self {
-            user: connection.user, connection: connection.id, epoch: connection.epoch, exchange: connection.exchange,
-            secret_arn: connection.secret_arn, wrapped_dk: wrapped_dk.to_owned(),
+            user: connection.user,
+            connection: connection.id,
+            epoch: connection.epoch,
+            exchange: connection.exchange,
+            secret_arn: connection.secret_arn,
+            wrapped_dk: wrapped_dk.to_owned(),
         }))
     }
     /// Whose it is.
-    pub const fn user(&self) -> UserId { self.user }
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
     /// Which connection it belongs to.
-    pub const fn connection(&self) -> ConnectionId { self.connection }
+    pub const fn connection(&self) -> ConnectionId {
+        self.connection
+    }
     /// The trade epoch it was sealed under.
-    pub const fn epoch(&self) -> Epoch { self.epoch }
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
     /// The exchange it was sealed for.
-    pub fn exchange(&self) -> &str { &self.exchange }
+    pub fn exchange(&self) -> &str {
+        &self.exchange
+    }
     /// Where the ciphertext is.
-    pub fn secret_arn(&self) -> &str { &self.secret_arn }
+    pub fn secret_arn(&self) -> &str {
+        &self.secret_arn
+    }
     /// The data key under the vault key, base64.
-    pub fn wrapped_dk(&self) -> &str { &self.wrapped_dk }
+    pub fn wrapped_dk(&self) -> &str {
+        &self.wrapped_dk
+    }
 }
 
 impl Store {
@@ -161,25 +226,46 @@ impl Store {
         let mut found = Vec::new();
         let mut from = None;
         loop {
-            let answer = self.dynamodb.query().table_name(self.table(Table::Vault)).consistent_read(true)
-                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)").projection_expression(&projection)
+            let answer = self
+                .dynamodb
+                .query()
+                .table_name(self.table(Table::Vault))
+                .consistent_read(true)
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+                .projection_expression(&projection)
                 .set_expression_attribute_names(Some(std::collections::HashMap::clone(&names)))
-                .expression_attribute_values(":pk", s(format!("USER#{user}"))).expression_attribute_values(":prefix", s("CONN#"))
-                .set_exclusive_start_key(from).send().await.map_err(|e| StoreError::of("Query", &e))?;
-            for item in answer.items.unwrap_or_default() { found.push(Connection::from_row(&Row(item))?); }
+                .expression_attribute_values(":pk", s(format!("USER#{user}")))
+                .expression_attribute_values(":prefix", s("CONN#"))
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|e| StoreError::of("Query", &e))?;
+            for item in answer.items.unwrap_or_default() {
+                found.push(Connection::from_row(&Row(item))?);
+            }
             from = answer.last_evaluated_key;
-            if from.is_none() { return Ok(found); }
+            if from.is_none() {
+                return Ok(found);
+            }
         }
     }
     /// The wrapped key of a connection, read consistently; `None` when there is no LIVE one. Only the signer's role covers it.
-    pub async fn find_sealed_key(&self, user: UserId, connection: ConnectionId) -> Result<Option<SealedKey>, StoreError> {
+    pub async fn find_sealed_key(
+        &self,
+        user: UserId,
+        connection: ConnectionId,
+    ) -> Result<Option<SealedKey>, StoreError> {
         match self.read(Table::Vault, &key(user, connection)).await? {
             Some(row) => SealedKey::from_row(&row),
             None => Ok(None),
         }
     }
     /// A connection without its wrapped key, read consistently.
-    pub async fn find_connection(&self, user: UserId, connection: ConnectionId) -> Result<Option<Connection>, StoreError> {
+    pub async fn find_connection(
+        &self,
+        user: UserId,
+        connection: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
         let row = self.read_projected(Table::Vault, &key(user, connection), STATUS_ATTRIBUTES).await?;
         row.map(|row| Connection::from_row(&row)).transpose()
     }

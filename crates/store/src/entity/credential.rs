@@ -14,17 +14,30 @@ use crate::attribute::{Row, n, s};
 use crate::{Key, Store, StoreError, Table};
 
 /// Where a user's credentials are.
-pub fn key(user: UserId) -> Key { Key::new(format!("CRED#{user}"), "CRED") }
+pub fn key(user: UserId) -> Key {
+    Key::new(format!("CRED#{user}"), "CRED")
+}
 /// Where an address is claimed.
-pub fn email_key(email: &EmailAddress) -> Key { Key::new(format!("EMAIL#{}", email.key()), "EMAIL") }
+pub fn email_key(email: &EmailAddress) -> Key {
+    Key::new(format!("EMAIL#{}", email.key()), "EMAIL")
+}
 
 /// A second factor that is on.
 #[derive(Debug, Clone)]
-pub struct TotpFactor { /** Base64 of the sealed seed. */ pub sealed_seed: String, pub enrolled_at: WallTime }
+pub struct TotpFactor {
+    /** Base64 of the sealed seed. */
+    pub sealed_seed: String,
+    pub enrolled_at: WallTime,
+}
 
 /// An enrolment that waits for its first code.
 #[derive(Debug, Clone)]
-pub struct PendingTotp { pub sealed_seed: String, pub until: WallTime, /** Codes tried so far (TP-9). */ pub tries: u32 }
+pub struct PendingTotp {
+    pub sealed_seed: String,
+    pub until: WallTime,
+    /** Codes tried so far (TP-9). */
+    pub tries: u32,
+}
 
 /// The credentials of a user.
 #[derive(Debug, Clone)]
@@ -42,7 +55,10 @@ pub struct Credential {
 impl Credential {
     /// As stored for a new account.
     pub fn to_new_row(user: UserId, email: &EmailAddress, hash: &PasswordHash) -> Row {
-        Row::keyed(&key(user)).with("email", s(email)).with("hash", s(hash.as_phc())).with("pepper", s(hash.pepper().as_str()))
+        Row::keyed(&key(user))
+            .with("email", s(email))
+            .with("hash", s(hash.as_phc()))
+            .with("pepper", s(hash.pepper().as_str()))
             .with("totp_last_step", n(TotpStep::NEVER.value()))
     }
     /// From a stored item.
@@ -57,10 +73,15 @@ impl Credential {
             email: EmailAddress::parse(row.text("email")?).map_err(|_| bad("email"))?,
             hash: PasswordHash::from_stored(row.text("hash")?, pepper).map_err(|_| bad("hash"))?,
             totp_last_step: TotpStep::from_stored(row.number("totp_last_step")?),
-            totp: timed("totp_seed", "enrolled_at")?.map(|(sealed_seed, enrolled_at)| TotpFactor { sealed_seed, enrolled_at }),
+            totp: timed("totp_seed", "enrolled_at")?
+                .map(|(sealed_seed, enrolled_at)| TotpFactor { sealed_seed, enrolled_at }),
             pending: {
                 let tries = row.number_if("pending_tries")?.unwrap_or(0);
-                timed("pending_seed", "pending_until")?.map(|(sealed_seed, until)| PendingTotp { sealed_seed, until, tries })
+                timed("pending_seed", "pending_until")?.map(|(sealed_seed, until)| PendingTotp {
+                    sealed_seed,
+                    until,
+                    tries,
+                })
             },
             codes_set: row.text_if("codes_set").map(str::to_owned),
         })

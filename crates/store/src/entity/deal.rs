@@ -12,7 +12,9 @@ use crate::attribute::{Row, json, n, s};
 use crate::{Key, Store, StoreError, Table};
 
 /// Where a deal is.
-pub fn key(bot: BotId, deal: DealId) -> Key { Key::new(super::bot::partition(bot), format!("DEAL#{deal}")) }
+pub fn key(bot: BotId, deal: DealId) -> Key {
+    Key::new(super::bot::partition(bot), format!("DEAL#{deal}"))
+}
 
 /// A deal with the versions its writers compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,21 +39,41 @@ pub const OPEN_MARK: &str = "OPEN_DEAL";
 impl StoredDeal {
     /// As stored.
     pub fn to_row(&self) -> Result<Row, StoreError> {
-        let closed_at = match self.deal.phase { Phase::Closed { at, .. } => Some(n(at.ms())), Phase::Opening | Phase::Open | Phase::Exiting { .. } => None };
-        Ok(Row::keyed(&key(self.bot, self.deal.id)).with("deal", json(&self.deal)?)
-            .with("phase", s(if closed_at.is_some() { "closed" } else { "open" })).with("version", n(self.version))
-            .with("orders_version", n(self.orders_version)).with("run", n(self.run)).with("epoch", n(self.epoch.value()))
-            .with("user", s(self.user)).with("connection", s(self.connection)).with("started_at", n(self.deal.started_at.ms()))
-            .with("user_key", s(format!("USER#{}", self.user))).with_some("intent_key", closed_at.is_none().then(|| s(OPEN_MARK))).with_some("intent_ms", closed_at.is_none().then(|| n(self.reconciled_at.ms())))
+        let closed_at = match self.deal.phase {
+            Phase::Closed { at, .. } => Some(n(at.ms())),
+            Phase::Opening | Phase::Open | Phase::Exiting { .. } => None,
+        };
+        Ok(Row::keyed(&key(self.bot, self.deal.id))
+            .with("deal", json(&self.deal)?)
+            .with("phase", s(if closed_at.is_some() { "closed" } else { "open" }))
+            .with("version", n(self.version))
+            .with("orders_version", n(self.orders_version))
+            .with("run", n(self.run))
+            .with("epoch", n(self.epoch.value()))
+            .with("user", s(self.user))
+            .with("connection", s(self.connection))
+            .with("started_at", n(self.deal.started_at.ms()))
+            .with("user_key", s(format!("USER#{}", self.user)))
+            .with_some("intent_key", closed_at.is_none().then(|| s(OPEN_MARK)))
+            .with_some("intent_ms", closed_at.is_none().then(|| n(self.reconciled_at.ms())))
             .with_some("closed_at", closed_at))
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let bot = row.text("pk")?.strip_prefix("BOT#").and_then(|b| b.parse().ok())
+        let bot = row
+            .text("pk")?
+            .strip_prefix("BOT#")
+            .and_then(|b| b.parse().ok())
             .ok_or_else(|| StoreError::Corrupt { what: "pk of a deal".into() })?;
         Ok(Self {
-            bot, user: row.parse("user")?, connection: row.parse("connection")?, deal: row.json("deal")?, version: row.number("version")?,
-            orders_version: row.number("orders_version")?, run: row.number("run")?, epoch: Epoch::from_stored(row.number("epoch")?),
+            bot,
+            user: row.parse("user")?,
+            connection: row.parse("connection")?,
+            deal: row.json("deal")?,
+            version: row.number("version")?,
+            orders_version: row.number("orders_version")?,
+            run: row.number("run")?,
+            epoch: Epoch::from_stored(row.number("epoch")?),
             reconciled_at: WallTime::from_ms(row.number_if("intent_ms")?.unwrap_or(0)),
         })
     }

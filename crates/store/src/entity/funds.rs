@@ -25,19 +25,31 @@ pub struct Funds {
 
 impl Funds {
     /// Everything that is set aside, in quote.
-    pub fn total(&self) -> Amount { self.reserved.values().fold(Amount::ZERO, |sum, amount| sum + *amount) }
+    pub fn total(&self) -> Amount {
+        self.reserved.values().fold(Amount::ZERO, |sum, amount| sum + *amount)
+    }
     /// Sets an amount aside for a deal.
     #[must_use]
-    pub fn with(mut self, deal: DealId, amount: Amount) -> Self { self.reserved.insert(deal.to_string(), amount); self }
+    pub fn with(mut self, deal: DealId, amount: Amount) -> Self {
+        self.reserved.insert(deal.to_string(), amount);
+        self
+    }
     /// Gives back what was set aside for a deal.
     #[must_use]
-    pub fn without(mut self, deal: DealId) -> Self { self.reserved.remove(&deal.to_string()); self }
+    pub fn without(mut self, deal: DealId) -> Self {
+        self.reserved.remove(&deal.to_string());
+        self
+    }
     /// The write that stores it; a change since it was read refuses it, so that a race between two bots has one winner.
     pub fn write(&self) -> Result<Write, StoreError> {
         let key = funds_key(self.user, self.connection);
         let row = Row::keyed(&key).with("reserved", json(&self.reserved)?).with("version", n(self.version + 1));
         let write = Write::put(Table::Trading, key, row);
-        Ok(if self.version == 0 { write.when("attribute_not_exists(pk)") } else { write.when("#version = :read").value(":read", n(self.version)) })
+        Ok(if self.version == 0 {
+            write.when("attribute_not_exists(pk)")
+        } else {
+            write.when("#version = :read").value(":read", n(self.version))
+        })
     }
 }
 

@@ -18,7 +18,9 @@ use crate::write::Write;
 use crate::{Key, StoreError, Table};
 
 /// Where a PLACE intent is.
-pub fn place_key(bot: BotId, order: &ClientOrderId) -> Key { Key::new(super::bot::partition(bot), format!("INTENT#{order}")) }
+pub fn place_key(bot: BotId, order: &ClientOrderId) -> Key {
+    Key::new(super::bot::partition(bot), format!("INTENT#{order}"))
+}
 /// Where the `number`th CANCEL of an order is.
 pub fn cancel_key(bot: BotId, order: &ClientOrderId, number: u32) -> Key {
     Key::new(super::bot::partition(bot), format!("INTENT#CANCEL#{order}#{number}"))
@@ -29,21 +31,33 @@ pub fn query_key(bot: BotId, order: &ClientOrderId, now: WallTime) -> Key {
 }
 /// Where a QUERY about a connection is; one per wall minute at a time.
 pub fn connection_query_key(user: UserId, connection: ConnectionId, subject: ConnectionSubject, now: WallTime) -> Key {
-    Key::new(format!("USER#{user}"), format!("INTENT#QUERY#{connection}#{}#{}", subject.as_str(), now.ms().div_euclid(60_000)))
+    Key::new(
+        format!("USER#{user}"),
+        format!("INTENT#QUERY#{connection}#{}#{}", subject.as_str(), now.ms().div_euclid(60_000)),
+    )
 }
 
 /// What a connection is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionSubject { Balances, Permissions }
+pub enum ConnectionSubject {
+    Balances,
+    Permissions,
+}
 impl ConnectionSubject {
     /// As stored.
-    pub const fn as_str(self) -> &'static str { match self { ConnectionSubject::Balances => "BALANCES", ConnectionSubject::Permissions => "PERMISSIONS" } }
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ConnectionSubject::Balances => "BALANCES",
+            ConnectionSubject::Permissions => "PERMISSIONS",
+        }
+    }
 }
 
 /// Where an intent stands. An intent that is not PROPOSED is never authorised again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IntentState {
-    Proposed, Authorised,
+    Proposed,
+    Authorised,
     /// The answer was lost; only a QUERY ends this.
     Unknown,
     /// The exchange answered; the order item has the truth. Final.
@@ -61,9 +75,14 @@ impl IntentState {
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {
-            IntentState::Proposed => "PROPOSED", IntentState::Authorised => "AUTHORISED", IntentState::Unknown => "UNKNOWN",
-            IntentState::Sent => "SENT", IntentState::Absent => "ABSENT", IntentState::Expired => "EXPIRED",
-            IntentState::Refused => "REFUSED", IntentState::Fenced => "FENCED",
+            IntentState::Proposed => "PROPOSED",
+            IntentState::Authorised => "AUTHORISED",
+            IntentState::Unknown => "UNKNOWN",
+            IntentState::Sent => "SENT",
+            IntentState::Absent => "ABSENT",
+            IntentState::Expired => "EXPIRED",
+            IntentState::Refused => "REFUSED",
+            IntentState::Fenced => "FENCED",
         }
     }
 }
@@ -71,7 +90,10 @@ impl FromStr for IntentState {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
         use IntentState::*;
-        [Proposed, Authorised, Unknown, Sent, Absent, Expired, Refused, Fenced].into_iter().find(|s| s.as_str() == text).ok_or(())
+        [Proposed, Authorised, Unknown, Sent, Absent, Expired, Refused, Fenced]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or(())
     }
 }
 
@@ -114,26 +136,45 @@ impl Intent {
     pub fn write_unless_asked(&self) -> Result<Write, StoreError> {
         Ok(Write::put(Table::Trading, self.key.clone(), self.to_row()?)
             .when("attribute_not_exists(pk) OR (#state <> :proposed AND #state <> :authorised)")
-            .value(":proposed", s(IntentState::Proposed.as_str())).value(":authorised", s(IntentState::Authorised.as_str())))
+            .value(":proposed", s(IntentState::Proposed.as_str()))
+            .value(":authorised", s(IntentState::Authorised.as_str())))
     }
     /// As stored when proposed.
     pub fn to_row(&self) -> Result<Row, StoreError> {
         let (what, order, subject, entry, number) = match &self.ask {
-            Ask::Place(order) => ("PLACE", Some(json(order)?), order.client_order_id.to_string(), order.key.slot.role.is_entry(), None),
+            Ask::Place(order) => {
+                ("PLACE", Some(json(order)?), order.client_order_id.to_string(), order.key.slot.role.is_entry(), None)
+            }
             Ask::Cancel { order, number } => ("CANCEL", None, order.to_string(), false, Some(n(*number))),
             Ask::QueryOrder { order } => ("QUERY", None, order.to_string(), false, None),
             Ask::QueryConnection(subject) => ("QUERY", None, subject.as_str().to_owned(), false, None),
         };
         // From its authorisation to its end an order may arrive at the exchange (G2).
-        let in_flight = matches!(self.ask, Ask::Place(_)) && matches!(self.state, IntentState::Authorised | IntentState::Unknown);
+        let in_flight =
+            matches!(self.ask, Ask::Place(_)) && matches!(self.state, IntentState::Authorised | IntentState::Unknown);
         let open = matches!(self.state, IntentState::Proposed | IntentState::Authorised | IntentState::Unknown);
-        Ok(Row::keyed(&self.key).with("kind", s("intent")).with("what", s(what)).with("state", s(self.state.as_str()))
-            .with("user", s(self.user)).with("connection", s(self.connection)).with("exchange", s(&self.exchange))
-            .with_some("bot", self.bot.map(s)).with_some("deal", self.deal.map(s)).with_some("pair", self.pair.as_ref().map(s))
-            .with_some("order", order).with("subject", s(subject)).with("entry", truth(entry)).with_some("number", number)
-            .with("run", n(self.run)).with("epoch", n(self.epoch.value())).with("proposed_at", n(self.proposed_at.ms()))
-            .with_some("authorised_at", self.authorised_at.map(|t| n(t.ms()))).with("drive", n(0)).with_some("why", self.why.as_ref().map(s))
-            .with_some("intent_key", open.then(|| s(self.state.as_str()))).with_some("intent_ms", open.then(|| n(self.proposed_at.ms())))
+        Ok(Row::keyed(&self.key)
+            .with("kind", s("intent"))
+            .with("what", s(what))
+            .with("state", s(self.state.as_str()))
+            .with("user", s(self.user))
+            .with("connection", s(self.connection))
+            .with("exchange", s(&self.exchange))
+            .with_some("bot", self.bot.map(s))
+            .with_some("deal", self.deal.map(s))
+            .with_some("pair", self.pair.as_ref().map(s))
+            .with_some("order", order)
+            .with("subject", s(subject))
+            .with("entry", truth(entry))
+            .with_some("number", number)
+            .with("run", n(self.run))
+            .with("epoch", n(self.epoch.value()))
+            .with("proposed_at", n(self.proposed_at.ms()))
+            .with_some("authorised_at", self.authorised_at.map(|t| n(t.ms())))
+            .with("drive", n(0))
+            .with_some("why", self.why.as_ref().map(s))
+            .with_some("intent_key", open.then(|| s(self.state.as_str())))
+            .with_some("intent_ms", open.then(|| n(self.proposed_at.ms())))
             .with_some("user_key", in_flight.then(|| s(format!("USER#{}", self.user)))))
     }
     /// From a stored item.
@@ -153,14 +194,20 @@ impl Intent {
         };
         let id = |name: &str| row.text_if(name).map(str::to_owned);
         Ok(Self {
-            key: Key::new(row.text("pk")?, row.text("sk")?), ask, state: row.parse("state")?, user: row.parse("user")?,
-            connection: row.parse("connection")?, exchange: row.text("exchange")?.to_owned(),
+            key: Key::new(row.text("pk")?, row.text("sk")?),
+            ask,
+            state: row.parse("state")?,
+            user: row.parse("user")?,
+            connection: row.parse("connection")?,
+            exchange: row.text("exchange")?.to_owned(),
             bot: id("bot").map(|t| t.parse()).transpose().map_err(|_| bad("bot"))?,
             deal: id("deal").map(|t| t.parse()).transpose().map_err(|_| bad("deal"))?,
             pair: id("pair").map(|t| t.parse()).transpose().map_err(|_| bad("pair"))?,
-            run: row.number("run")?, epoch: Epoch::from_stored(row.number("epoch")?),
+            run: row.number("run")?,
+            epoch: Epoch::from_stored(row.number("epoch")?),
             proposed_at: WallTime::from_ms(row.number("proposed_at")?),
-            authorised_at: row.number_if("authorised_at")?.map(WallTime::from_ms), why: id("why"),
+            authorised_at: row.number_if("authorised_at")?.map(WallTime::from_ms),
+            why: id("why"),
         })
     }
 }

@@ -10,7 +10,9 @@ use crate::attribute::{Row, n, s};
 use crate::{Key, Store, StoreError, Table};
 
 /// Where the record of a secret is. Secret names are never reused: `ex/<user>/<connection>/<ulid>`.
-pub fn key(secret_name: &str) -> Key { Key::new(format!("LEDGER#{secret_name}"), "LEDGER") }
+pub fn key(secret_name: &str) -> Key {
+    Key::new(format!("LEDGER#{secret_name}"), "LEDGER")
+}
 
 /// Where a secret is in its life. It only moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +29,24 @@ pub enum LedgerState {
 impl LedgerState {
     /// As stored.
     pub const fn as_str(self) -> &'static str {
-        match self { LedgerState::Creating => "CREATING", LedgerState::Live => "LIVE", LedgerState::Deleting => "DELETING", LedgerState::Deleted => "DELETED" }
+        match self {
+            LedgerState::Creating => "CREATING",
+            LedgerState::Live => "LIVE",
+            LedgerState::Deleting => "DELETING",
+            LedgerState::Deleted => "DELETED",
+        }
     }
 }
 impl std::str::FromStr for LedgerState {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
-        match text { "CREATING" => Ok(Self::Creating), "LIVE" => Ok(Self::Live), "DELETING" => Ok(Self::Deleting), "DELETED" => Ok(Self::Deleted), _ => Err(()) }
+        match text {
+            "CREATING" => Ok(Self::Creating),
+            "LIVE" => Ok(Self::Live),
+            "DELETING" => Ok(Self::Deleting),
+            "DELETED" => Ok(Self::Deleted),
+            _ => Err(()),
+        }
     }
 }
 
@@ -52,15 +65,27 @@ pub struct Ledger {
 impl Ledger {
     /// The record as it is written before the secret is created.
     pub(crate) fn opening(name: &str, user: UserId, connection: ConnectionId, now: WallTime) -> Row {
-        Row::keyed(&key(name)).with("state", s(LedgerState::Creating.as_str())).with("user", s(user)).with("connection", s(connection))
-            .with("updated_at", n(now.ms())).with("ledger_key", s(LedgerState::Creating.as_str())).with("ledger_ms", n(now.ms()))
+        Row::keyed(&key(name))
+            .with("state", s(LedgerState::Creating.as_str()))
+            .with("user", s(user))
+            .with("connection", s(connection))
+            .with("updated_at", n(now.ms()))
+            .with("ledger_key", s(LedgerState::Creating.as_str()))
+            .with("ledger_ms", n(now.ms()))
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let name = row.text("pk")?.strip_prefix("LEDGER#").ok_or_else(|| StoreError::Corrupt { what: "pk of a ledger row".into() })?;
+        let name = row
+            .text("pk")?
+            .strip_prefix("LEDGER#")
+            .ok_or_else(|| StoreError::Corrupt { what: "pk of a ledger row".into() })?;
         Ok(Self {
-            name: name.to_owned(), state: row.parse("state")?, user: row.parse("user")?, connection: row.parse("connection")?,
-            secret_arn: row.text_if("secret_arn").map(str::to_owned), updated_at: WallTime::from_ms(row.number("updated_at")?),
+            name: name.to_owned(),
+            state: row.parse("state")?,
+            user: row.parse("user")?,
+            connection: row.parse("connection")?,
+            secret_arn: row.text_if("secret_arn").map(str::to_owned),
+            updated_at: WallTime::from_ms(row.number("updated_at")?),
         })
     }
 }
@@ -80,7 +105,9 @@ impl Store {
             let key = Key::new(candidate.text("pk")?, candidate.text("sk")?);
             let Some(row) = self.read(Table::Vault, &key).await? else { continue };
             let ledger = Ledger::from_row(&row)?;
-            if ledger.state == LedgerState::Creating && ledger.updated_at < before { found.push(ledger); }
+            if ledger.state == LedgerState::Creating && ledger.updated_at < before {
+                found.push(ledger);
+            }
         }
         Ok(found)
     }
@@ -98,10 +125,16 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was_opened() {
-        let (user, connection) = (UserId::new(ulid::Ulid::from_parts(1, 2)), ConnectionId::new(ulid::Ulid::from_parts(3, 4)));
+        let (user, connection) =
+            (UserId::new(ulid::Ulid::from_parts(1, 2)), ConnectionId::new(ulid::Ulid::from_parts(3, 4)));
         let row = Ledger::opening("ex/u/c/1", user, connection, WallTime::from_ms(5));
         let expected = Ledger {
-            name: "ex/u/c/1".into(), state: LedgerState::Creating, user, connection, secret_arn: None, updated_at: WallTime::from_ms(5),
+            name: "ex/u/c/1".into(),
+            state: LedgerState::Creating,
+            user,
+            connection,
+            secret_arn: None,
+            updated_at: WallTime::from_ms(5),
         };
         assert_eq!(Ledger::from_row(&row).expect("readable"), expected);
     }

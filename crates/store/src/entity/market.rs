@@ -23,13 +23,23 @@ const CANDLES_KEPT_S: i64 = 30 * 24 * 3600;
 const WRITES_MAX: usize = 100;
 
 /// Where the state of a pair is.
-pub fn state_key(exchange: &str, pair: &Pair) -> Key { Key::new(format!("MARKET#{exchange}#{pair}"), "STATE") }
+pub fn state_key(exchange: &str, pair: &Pair) -> Key {
+    Key::new(format!("MARKET#{exchange}#{pair}"), "STATE")
+}
 /// Where the rules of a pair are.
-pub fn rules_key(exchange: &str, pair: &Pair) -> Key { Key::new(format!("RULES#{exchange}#{pair}"), "RULES") }
+pub fn rules_key(exchange: &str, pair: &Pair) -> Key {
+    Key::new(format!("RULES#{exchange}#{pair}"), "RULES")
+}
 /// Where a candle is; candles of a pair are in the order of their close.
-pub fn candle_key(exchange: &str, pair: &Pair, close: MarketTime) -> Key { Key::new(candles_of(exchange, pair), sort(close)) }
-fn candles_of(exchange: &str, pair: &Pair) -> String { format!("CANDLE#{exchange}#{pair}") }
-fn sort(close: MarketTime) -> String { format!("{:016}", close.ms().max(0)) }
+pub fn candle_key(exchange: &str, pair: &Pair, close: MarketTime) -> Key {
+    Key::new(candles_of(exchange, pair), sort(close))
+}
+fn candles_of(exchange: &str, pair: &Pair) -> String {
+    format!("CANDLE#{exchange}#{pair}")
+}
+fn sort(close: MarketTime) -> String {
+    format!("{:016}", close.ms().max(0))
+}
 
 /// How far the market of a pair was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +62,26 @@ pub const PAGE: i32 = 4_320;
 
 /// The newest candles of a pair.
 #[derive(Debug, Clone)]
-pub struct Latest { /** Oldest first; never empty. */ pub candles: Vec<Candle>, /** The newest of them. */ pub last: Candle, pub status: SymbolStatus }
+pub struct Latest {
+    /** Oldest first; never empty. */
+    pub candles: Vec<Candle>,
+    /** The newest of them. */
+    pub last: Candle,
+    pub status: SymbolStatus,
+}
 
 /// What the exchange demands of orders of a pair, and what it charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MarketRules { pub rules: SymbolRules, pub fees: Fees }
+pub struct MarketRules {
+    pub rules: SymbolRules,
+    pub fees: Fees,
+}
 
 const fn status_text(status: SymbolStatus) -> &'static str {
-    match status { SymbolStatus::Trading => "TRADING", SymbolStatus::Break => "BREAK" }
+    match status {
+        SymbolStatus::Trading => "TRADING",
+        SymbolStatus::Break => "BREAK",
+    }
 }
 fn status_of(text: &str) -> Result<SymbolStatus, StoreError> {
     match text {
@@ -73,16 +95,24 @@ impl MarketState {
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            seen_until: MarketTime::from_ms(row.number("seen_until")?), status: status_of(row.text("status")?)?,
-            last: row.parse("last")?, rules_at: WallTime::from_ms(row.number("rules_at")?),
+            seen_until: MarketTime::from_ms(row.number("seen_until")?),
+            status: status_of(row.text("status")?)?,
+            last: row.parse("last")?,
+            rules_at: WallTime::from_ms(row.number("rules_at")?),
         })
     }
     /// Equal moments are admitted, so that a status change without a candle is recorded; earlier ones are not.
     fn write(&self, exchange: &str, pair: &Pair) -> Write {
-        Write::update(Table::Market, state_key(exchange, pair), "SET #seen_until = :seen_until, #status = :status, #last = :last, #rules_at = :rules_at")
-            .when("attribute_not_exists(pk) OR #seen_until <= :seen_until")
-            .value(":seen_until", n(self.seen_until.ms())).value(":status", s(status_text(self.status)))
-            .value(":last", s(self.last)).value(":rules_at", n(self.rules_at.ms()))
+        Write::update(
+            Table::Market,
+            state_key(exchange, pair),
+            "SET #seen_until = :seen_until, #status = :status, #last = :last, #rules_at = :rules_at",
+        )
+        .when("attribute_not_exists(pk) OR #seen_until <= :seen_until")
+        .value(":seen_until", n(self.seen_until.ms()))
+        .value(":status", s(status_text(self.status)))
+        .value(":last", s(self.last))
+        .value(":rules_at", n(self.rules_at.ms()))
     }
 }
 
@@ -97,8 +127,16 @@ impl Store {
         row.map(|row| Ok(MarketRules { rules: row.json("rules")?, fees: row.json("fees")? })).transpose()
     }
     /// Closed candles with `after < close <= until`, oldest first.
-    pub async fn candles(&self, exchange: &str, pair: &Pair, after: MarketTime, until: MarketTime) -> Result<Vec<Candle>, StoreError> {
-        if until <= after { return Ok(Vec::new()); }
+    pub async fn candles(
+        &self,
+        exchange: &str,
+        pair: &Pair,
+        after: MarketTime,
+        until: MarketTime,
+    ) -> Result<Vec<Candle>, StoreError> {
+        if until <= after {
+            return Ok(Vec::new());
+        }
         let from = MarketTime::from_ms(after.ms().saturating_add(1));
         let values = [(":pk", s(candles_of(exchange, pair))), (":from", s(sort(from))), (":until", s(sort(until)))];
         let rows = self.query(Table::Market, None, "pk = :pk AND sk BETWEEN :from AND :until", values, None).await?;
@@ -107,18 +145,39 @@ impl Store {
     /// The newest candles with `after < close`, oldest first, and the symbol's status; `None` without any. Reads one page of
     /// [`PAGE`] candles, and further ones only while they reach not yet back to `needed`: what lies before has crossed
     /// nothing, or a wake would have been due then.
-    pub async fn latest_candles(&self, exchange: &str, pair: &Pair, after: MarketTime, needed: MarketTime, page: i32) -> Result<Option<Latest>, StoreError> {
+    pub async fn latest_candles(
+        &self,
+        exchange: &str,
+        pair: &Pair,
+        after: MarketTime,
+        needed: MarketTime,
+        page: i32,
+    ) -> Result<Option<Latest>, StoreError> {
         let (mut rows, mut from) = (Vec::new(), None);
         loop {
-            let answer = self.dynamodb.query().table_name(self.table(Table::Market)).key_condition_expression("pk = :pk AND sk > :after")
-                .expression_attribute_values(":pk", s(candles_of(exchange, pair))).expression_attribute_values(":after", s(sort(after)))
+            let answer = self
+                .dynamodb
+                .query()
+                .table_name(self.table(Table::Market))
+                .key_condition_expression("pk = :pk AND sk > :after")
+                .expression_attribute_values(":pk", s(candles_of(exchange, pair)))
+                .expression_attribute_values(":after", s(sort(after)))
                 // RF-29; the tick writes candles before it marks wakes, so whoever was woken sees the candle that woke it.
-                .consistent_read(true).scan_index_forward(false).limit(page).set_exclusive_start_key(from)
-                .send().await.map_err(|e| StoreError::of("Query", &e))?;
-            for item in answer.items.unwrap_or_default() { rows.push(Row(item)); }
+                .consistent_read(true)
+                .scan_index_forward(false)
+                .limit(page)
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|e| StoreError::of("Query", &e))?;
+            for item in answer.items.unwrap_or_default() {
+                rows.push(Row(item));
+            }
             from = answer.last_evaluated_key;
             let oldest = rows.last().map(|row: &Row| row.json::<Candle>("candle")).transpose()?.map(|c| c.close_time);
-            if from.is_none() || oldest.is_none_or(|oldest| oldest <= needed) { break; }
+            if from.is_none() || oldest.is_none_or(|oldest| oldest <= needed) {
+                break;
+            }
         }
         let Some(newest) = rows.first() else { return Ok(None) };
         let status = status_of(newest.text("status")?)?;
@@ -128,25 +187,46 @@ impl Store {
     }
     /// Records closed candles. A candle that is there already is written again with the same content.
     /// `status` is the symbol's, now; the latest candle's is the one that counts.
-    pub async fn put_candles(&self, exchange: &str, pair: &Pair, candles: &[Candle], status: SymbolStatus, now: WallTime) -> Result<(), StoreError> {
+    pub async fn put_candles(
+        &self,
+        exchange: &str,
+        pair: &Pair,
+        candles: &[Candle],
+        status: SymbolStatus,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
         let mut writes = Vec::with_capacity(candles.len());
         for candle in candles {
             let key = candle_key(exchange, pair, candle.close_time);
-            let row = Row::keyed(&key).with("candle", json(candle)?).with("status", s(status_text(status))).with("ttl", n(now.seconds() + CANDLES_KEPT_S));
+            let row = Row::keyed(&key)
+                .with("candle", json(candle)?)
+                .with("status", s(status_text(status)))
+                .with("ttl", n(now.seconds() + CANDLES_KEPT_S));
             writes.push(Write::put(Table::Market, key, row));
         }
         // The usual tick brings one candle, which costs one plain write.
         if writes.len() == 1 {
-            for write in writes { let _unconditional = self.write_one(write).await?; }
+            for write in writes {
+                let _unconditional = self.write_one(write).await?;
+            }
             return Ok(());
         }
         for (part, chunk) in writes.chunks(WRITES_MAX).enumerate() {
             let last = candles.last().map_or(0, |c| c.close_time.ms());
-            let token = token(&["candles", exchange, &pair.to_string(), &last.to_string(), &part.to_string(), &now.ms().to_string()]);
+            let token = token(&[
+                "candles",
+                exchange,
+                &pair.to_string(),
+                &last.to_string(),
+                &part.to_string(),
+                &now.ms().to_string(),
+            ]);
             match self.transact(&token, chunk).await {
                 Ok(()) => {}
                 Err(TransactFailed::Store(error)) => return Err(error),
-                Err(TransactFailed::Cancelled(_)) => return Err(StoreError::Unavailable { what: "candles: contention".into() }),
+                Err(TransactFailed::Cancelled(_)) => {
+                    return Err(StoreError::Unavailable { what: "candles: contention".into() });
+                }
             }
         }
         Ok(())
@@ -165,12 +245,17 @@ impl Store {
     pub async fn move_markets(&self, states: &[(&str, &Pair, MarketState)], now: WallTime) -> Result<(), StoreError> {
         for chunk in states.chunks(WRITES_MAX) {
             let writes: Vec<_> = chunk.iter().map(|(exchange, pair, state)| state.write(exchange, pair)).collect();
-            let names = chunk.iter().map(|(exchange, pair, state)| format!("{exchange}{pair}{}{:?}", state.seen_until.ms(), state)).collect::<String>();
+            let names = chunk
+                .iter()
+                .map(|(exchange, pair, state)| format!("{exchange}{pair}{}{:?}", state.seen_until.ms(), state))
+                .collect::<String>();
             match self.transact(&token(&["markets", &names, &now.ms().to_string()]), &writes).await {
                 Ok(()) => {}
                 Err(TransactFailed::Store(error)) => return Err(error),
                 Err(TransactFailed::Cancelled(_)) => {
-                    for (exchange, pair, state) in chunk { self.move_market(exchange, pair, state).await?; }
+                    for (exchange, pair, state) in chunk {
+                        self.move_market(exchange, pair, state).await?;
+                    }
                 }
             }
         }
@@ -198,10 +283,16 @@ mod tests {
     #[test]
     fn a_state_comes_back_as_it_was_stored() {
         let state = MarketState {
-            seen_until: MarketTime::from_ms(60_000), status: SymbolStatus::Break, last: Price::parse("2939.22").expect("a price"),
+            seen_until: MarketTime::from_ms(60_000),
+            status: SymbolStatus::Break,
+            last: Price::parse("2939.22").expect("a price"),
             rules_at: WallTime::from_ms(7),
         };
-        let row = Row::default().with("seen_until", n(60_000)).with("status", s("BREAK")).with("last", s("2939.22")).with("rules_at", n(7));
+        let row = Row::default()
+            .with("seen_until", n(60_000))
+            .with("status", s("BREAK"))
+            .with("last", s("2939.22"))
+            .with("rules_at", n(7));
         assert_eq!(MarketState::from_row(&row).expect("readable"), state);
         assert!(MarketState::from_row(&row.with("status", s("OPEN"))).is_err());
     }

@@ -14,21 +14,36 @@ use crate::attribute::Row;
 use crate::{Key, Store, StoreError, Table};
 
 /// Where an order is.
-pub fn key(bot: BotId, order: &ClientOrderId) -> Key { Key::new(super::bot::partition(bot), format!("ORDER#{order}")) }
+pub fn key(bot: BotId, order: &ClientOrderId) -> Key {
+    Key::new(super::bot::partition(bot), format!("ORDER#{order}"))
+}
 
 /// The exchange's word on an order. A final status never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VenueStatus { New, PartiallyFilled, Filled, Cancelled, Expired, Rejected }
+pub enum VenueStatus {
+    New,
+    PartiallyFilled,
+    Filled,
+    Cancelled,
+    Expired,
+    Rejected,
+}
 impl VenueStatus {
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {
-            VenueStatus::New => "NEW", VenueStatus::PartiallyFilled => "PARTIALLY_FILLED", VenueStatus::Filled => "FILLED",
-            VenueStatus::Cancelled => "CANCELED", VenueStatus::Expired => "EXPIRED", VenueStatus::Rejected => "REJECTED",
+            VenueStatus::New => "NEW",
+            VenueStatus::PartiallyFilled => "PARTIALLY_FILLED",
+            VenueStatus::Filled => "FILLED",
+            VenueStatus::Cancelled => "CANCELED",
+            VenueStatus::Expired => "EXPIRED",
+            VenueStatus::Rejected => "REJECTED",
         }
     }
     /// Whether nothing more can happen.
-    pub const fn is_final(self) -> bool { !matches!(self, VenueStatus::New | VenueStatus::PartiallyFilled) }
+    pub const fn is_final(self) -> bool {
+        !matches!(self, VenueStatus::New | VenueStatus::PartiallyFilled)
+    }
 }
 impl FromStr for VenueStatus {
     type Err = ();
@@ -56,12 +71,20 @@ pub struct StoredOrder {
 impl StoredOrder {
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let bot = row.text("pk")?.strip_prefix("BOT#").and_then(|b| b.parse().ok())
+        let bot = row
+            .text("pk")?
+            .strip_prefix("BOT#")
+            .and_then(|b| b.parse().ok())
             .ok_or_else(|| StoreError::Corrupt { what: "pk of an order".into() })?;
         Ok(Self {
-            bot, deal: row.parse("deal")?, order: row.json("order")?, status: row.parse("status")?,
-            exchange_order_id: row.text("exchange_order_id")?.to_owned(), filled: row.json("filled")?,
-            trade_id_seen: row.number("trade_id_seen")?, sent_at: WallTime::from_ms(row.number("sent_at")?),
+            bot,
+            deal: row.parse("deal")?,
+            order: row.json("order")?,
+            status: row.parse("status")?,
+            exchange_order_id: row.text("exchange_order_id")?.to_owned(),
+            filled: row.json("filled")?,
+            trade_id_seen: row.number("trade_id_seen")?,
+            sent_at: WallTime::from_ms(row.number("sent_at")?),
             seen_at: WallTime::from_ms(row.number("seen_at")?),
         })
     }

@@ -14,7 +14,9 @@ use crate::attribute::{Row, n, s};
 pub const LIFE_S: i64 = 300;
 
 /// Where a proof is.
-pub fn key(hash: &TokenHash) -> Key { Key::new(format!("PROOF#{}", hash.as_str()), "PROOF") }
+pub fn key(hash: &TokenHash) -> Key {
+    Key::new(format!("PROOF#{}", hash.as_str()), "PROOF")
+}
 
 /// A proof as issued.
 #[derive(Debug, Clone)]
@@ -31,8 +33,14 @@ pub struct Proof {
 impl Proof {
     /// As stored.
     pub fn to_row(&self, hash: &TokenHash) -> Row {
-        Row::keyed(&key(hash)).with("user", s(self.user)).with("epoch", n(self.epoch.value())).with("cred_version", n(self.cred_version.value()))
-            .with("method", s(&self.method)).with("path", s(&self.path)).with("body_sha256", s(&self.body_sha256))
-            .with("expires_at", n(self.expires_at.ms())).with("ttl", n(self.expires_at.seconds() + 60))
+        Row::keyed(&key(hash))
+            .with("user", s(self.user))
+            .with("epoch", n(self.epoch.value()))
+            .with("cred_version", n(self.cred_version.value()))
+            .with("method", s(&self.method))
+            .with("path", s(&self.path))
+            .with("body_sha256", s(&self.body_sha256))
+            .with("expires_at", n(self.expires_at.ms()))
+            .with("ttl", n(self.expires_at.seconds() + 60))
     }
 }

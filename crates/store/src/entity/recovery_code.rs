@@ -12,9 +12,13 @@ use crate::write::Write;
 use crate::{Key, Store, StoreError, Table};
 
 /// The partition of a user's codes.
-pub fn partition(user: UserId) -> String { format!("RECOVERY#{user}") }
+pub fn partition(user: UserId) -> String {
+    format!("RECOVERY#{user}")
+}
 /// Where a code is.
-pub fn key(user: UserId, hash: &TokenHash) -> Key { Key::new(partition(user), format!("CODE#{}", hash.as_str())) }
+pub fn key(user: UserId, hash: &TokenHash) -> Key {
+    Key::new(partition(user), format!("CODE#{}", hash.as_str()))
+}
 /// The write of a new code.
 pub fn put(user: UserId, hash: &TokenHash, now: WallTime) -> Write {
     Write::put(Table::Identity, key(user, hash), Row::keyed(&key(user, hash)).with("made_at", n(now.ms())))

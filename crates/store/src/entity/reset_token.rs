@@ -22,9 +22,13 @@ pub const NOT_ME_LIFE_S: i64 = 72 * 3_600;
 const KEPT_S: i64 = 86_400;
 
 /// Where a token is.
-pub fn key(hash: &TokenHash) -> Key { Key::new(format!("RESET_TOKEN#{}", hash.as_str()), "TOKEN") }
+pub fn key(hash: &TokenHash) -> Key {
+    Key::new(format!("RESET_TOKEN#{}", hash.as_str()), "TOKEN")
+}
 /// Where the pointer to the newest token of a user is.
-pub fn pointer_key(user: UserId) -> Key { Key::new(format!("RESET#{user}"), "POINTER") }
+pub fn pointer_key(user: UserId) -> Key {
+    Key::new(format!("RESET#{user}"), "POINTER")
+}
 
 /// A token as stored. A claim, no effect: the commit checks it again.
 #[derive(Debug, Clone)]
@@ -41,20 +45,27 @@ impl ResetToken {
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            user: row.parse("user")?, cred_version: CredentialVersion::from_stored(row.number("cred_version")?),
-            expires_at: WallTime::from_ms(row.number("expires_at")?), used_by: row.text_if("used_by").map(str::to_owned),
+            user: row.parse("user")?,
+            cred_version: CredentialVersion::from_stored(row.number("cred_version")?),
+            expires_at: WallTime::from_ms(row.number("expires_at")?),
+            used_by: row.text_if("used_by").map(str::to_owned),
         })
     }
     /// Whether nobody used it and its time is not up.
-    pub fn is_open(&self, now: WallTime) -> bool { self.used_by.is_none() && self.expires_at > now }
+    pub fn is_open(&self, now: WallTime) -> bool {
+        self.used_by.is_none() && self.expires_at > now
+    }
 }
 
 /// The two writes that make a token the newest of its user.
 pub fn puts(user: UserId, cred_version: CredentialVersion, hash: &TokenHash, now: WallTime) -> [Write; 2] {
     let expires_at = now.plus_seconds(LIFE_S);
     let ttl = n(expires_at.plus_seconds(KEPT_S).seconds());
-    let row = Row::keyed(&key(hash)).with("user", s(user)).with("cred_version", n(cred_version.value()))
-        .with("expires_at", n(expires_at.ms())).with("ttl", ttl.clone());
+    let row = Row::keyed(&key(hash))
+        .with("user", s(user))
+        .with("cred_version", n(cred_version.value()))
+        .with("expires_at", n(expires_at.ms()))
+        .with("ttl", ttl.clone());
     let pointer = Row::keyed(&pointer_key(user)).with("newest", s(hash.as_str())).with("ttl", ttl);
     [
         Write::put(Table::Identity, key(hash), row).when("attribute_not_exists(pk)"),
@@ -83,9 +94,13 @@ mod tests {
     #[test]
     fn pr_4_a_token_comes_back_as_it_was_stored_and_lives_ten_minutes() {
         let (user, now) = (UserId::new(ulid::Ulid::from_parts(1, 2)), WallTime::from_ms(1_800_000_000_000));
-        let [token, _] = puts(user, CredentialVersion::from_stored(7), &TokenHash::of(Purpose::PasswordReset, "t"), now);
+        let [token, _] =
+            puts(user, CredentialVersion::from_stored(7), &TokenHash::of(Purpose::PasswordReset, "t"), now);
         let read = ResetToken::from_row(token.row().expect("a put")).expect("readable");
-        assert_eq!((read.user, read.cred_version, read.used_by.clone()), (user, CredentialVersion::from_stored(7), None));
+        assert_eq!(
+            (read.user, read.cred_version, read.used_by.clone()),
+            (user, CredentialVersion::from_stored(7), None)
+        );
         assert!(read.is_open(now.plus_seconds(600).plus_ms(-1)) && !read.is_open(now.plus_seconds(600)));
         assert!(!ResetToken { used_by: Some("x".into()), ..read }.is_open(now));
     }

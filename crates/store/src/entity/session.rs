@@ -19,9 +19,13 @@ pub const LIFE_S: i64 = 12 * 3600;
 pub const IDLE_S: i64 = 30 * 60;
 
 /// Where the session of a token is.
-pub fn key(hash: &TokenHash) -> Key { Key::new(format!("SESSION#{}", hash.as_str()), "SESSION") }
+pub fn key(hash: &TokenHash) -> Key {
+    Key::new(format!("SESSION#{}", hash.as_str()), "SESSION")
+}
 /// Where the owner's list entry is.
-pub fn list_key(user: UserId, session: SessionId) -> Key { Key::new(format!("SESSIONS#{user}"), session.to_string()) }
+pub fn list_key(user: UserId, session: SessionId) -> Key {
+    Key::new(format!("SESSIONS#{user}"), session.to_string())
+}
 
 /// A session as stored. Being stored proves nothing: the session check compares it with the clock and the user.
 #[derive(Debug, Clone)]
@@ -37,7 +41,13 @@ pub struct Session {
 
 impl Session {
     /// A session that starts now.
-    pub const fn starting(id: SessionId, user: UserId, session_gen: SessionGeneration, factor: bool, now: WallTime) -> Self {
+    pub const fn starting(
+        id: SessionId,
+        user: UserId,
+        session_gen: SessionGeneration,
+        factor: bool,
+        now: WallTime,
+    ) -> Self {
         Self { id, user, session_gen, factor, created_at: now, seen_at: now, expires_at: now.plus_seconds(LIFE_S) }
     }
     /// Whether the clock lets it live.
@@ -46,12 +56,19 @@ impl Session {
     }
     /// The two writes that store it.
     pub fn writes(&self, hash: &TokenHash) -> [Write; 2] {
-        let row = Row::keyed(&key(hash)).with("user", s(self.user)).with("session", s(self.id))
-            .with("session_gen", n(self.session_gen.value())).with("factor", truth(self.factor))
-            .with("created_at", n(self.created_at.ms())).with("seen_at", n(self.seen_at.ms()))
-            .with("expires_at", n(self.expires_at.ms())).with("ttl", n(self.expires_at.seconds() + 60));
-        let entry = Row::keyed(&list_key(self.user, self.id)).with("token_hash", s(hash.as_str()))
-            .with("created_at", n(self.created_at.ms())).with("expires_at", n(self.expires_at.ms()))
+        let row = Row::keyed(&key(hash))
+            .with("user", s(self.user))
+            .with("session", s(self.id))
+            .with("session_gen", n(self.session_gen.value()))
+            .with("factor", truth(self.factor))
+            .with("created_at", n(self.created_at.ms()))
+            .with("seen_at", n(self.seen_at.ms()))
+            .with("expires_at", n(self.expires_at.ms()))
+            .with("ttl", n(self.expires_at.seconds() + 60));
+        let entry = Row::keyed(&list_key(self.user, self.id))
+            .with("token_hash", s(hash.as_str()))
+            .with("created_at", n(self.created_at.ms()))
+            .with("expires_at", n(self.expires_at.ms()))
             .with("ttl", n(self.expires_at.seconds() + 60));
         [
             Write::put(Table::Identity, key(hash), row).when("attribute_not_exists(pk)"),
@@ -61,9 +78,12 @@ impl Session {
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: row.parse("session")?, user: row.parse("user")?,
-            session_gen: SessionGeneration::from_stored(row.number("session_gen")?), factor: row.is("factor"),
-            created_at: WallTime::from_ms(row.number("created_at")?), seen_at: WallTime::from_ms(row.number("seen_at")?),
+            id: row.parse("session")?,
+            user: row.parse("user")?,
+            session_gen: SessionGeneration::from_stored(row.number("session_gen")?),
+            factor: row.is("factor"),
+            created_at: WallTime::from_ms(row.number("created_at")?),
+            seen_at: WallTime::from_ms(row.number("seen_at")?),
             expires_at: WallTime::from_ms(row.number("expires_at")?),
         })
     }
@@ -76,7 +96,9 @@ impl Store {
     }
     /// Notes that the session was used; at most once a minute, so that a busy page does not write at every call.
     pub async fn touch_session(&self, hash: &TokenHash, now: WallTime) -> Result<(), StoreError> {
-        let write = Write::update(Table::Identity, key(hash), "SET #seen_at = :now").when("attribute_exists(pk)").value(":now", n(now.ms()));
+        let write = Write::update(Table::Identity, key(hash), "SET #seen_at = :now")
+            .when("attribute_exists(pk)")
+            .value(":now", n(now.ms()));
         // Ended in the meantime: nothing to note, and the next request finds out.
         self.write_one(write).await.map(|_| ())
     }

@@ -13,7 +13,9 @@ use crate::attribute::{Row, n, s, truth};
 use crate::{Key, Store, StoreError, Table};
 
 /// Where a user's state is.
-pub fn key(user: UserId) -> Key { Key::new(format!("USER#{user}"), "STATE") }
+pub fn key(user: UserId) -> Key {
+    Key::new(format!("USER#{user}"), "STATE")
+}
 
 /// The user's state as read consistently at one moment; a condition re-checks what matters at the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,30 +39,49 @@ impl User {
     /// A new account: unverified, everything at its first version.
     pub const fn new(id: UserId) -> Self {
         Self {
-            id, cred_version: CredentialVersion::FIRST, session_gen: SessionGeneration::FIRST, trade_epoch: Epoch::FIRST,
-            conn_set_version: ConnectionSetVersion::FIRST, trading_state: TradingState::Active,
-            fencing_until: WallTime::from_ms(0), frozen: Frozen::No, email_verified: false, has_factor: false,
+            id,
+            cred_version: CredentialVersion::FIRST,
+            session_gen: SessionGeneration::FIRST,
+            trade_epoch: Epoch::FIRST,
+            conn_set_version: ConnectionSetVersion::FIRST,
+            trading_state: TradingState::Active,
+            fencing_until: WallTime::from_ms(0),
+            frozen: Frozen::No,
+            email_verified: false,
+            has_factor: false,
         }
     }
     /// As stored.
     pub fn to_row(&self) -> Row {
         let (state, cooling, held) = trading_state_parts(self.trading_state);
         Row::keyed(&key(self.id))
-            .with("cred_version", n(self.cred_version.value())).with("session_gen", n(self.session_gen.value()))
-            .with("trade_epoch", n(self.trade_epoch.value())).with("conn_set_version", n(self.conn_set_version.value()))
-            .with("trading_state", s(state)).with("cooling_until", n(cooling)).with("held_at", n(held))
-            .with("fencing_until", n(self.fencing_until.ms())).with("frozen_until", n(self.frozen.frozen_until().ms())).with("frozen_why", s(frozen_why(self.frozen)))
-            .with("email_verified", truth(self.email_verified)).with("has_factor", truth(self.has_factor))
+            .with("cred_version", n(self.cred_version.value()))
+            .with("session_gen", n(self.session_gen.value()))
+            .with("trade_epoch", n(self.trade_epoch.value()))
+            .with("conn_set_version", n(self.conn_set_version.value()))
+            .with("trading_state", s(state))
+            .with("cooling_until", n(cooling))
+            .with("held_at", n(held))
+            .with("fencing_until", n(self.fencing_until.ms()))
+            .with("frozen_until", n(self.frozen.frozen_until().ms()))
+            .with("frozen_why", s(frozen_why(self.frozen)))
+            .with("email_verified", truth(self.email_verified))
+            .with("has_factor", truth(self.has_factor))
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         let pk = row.text("pk")?;
-        let id = pk.strip_prefix("USER#").and_then(|u| u.parse().ok())
+        let id = pk
+            .strip_prefix("USER#")
+            .and_then(|u| u.parse().ok())
             .ok_or_else(|| StoreError::Corrupt { what: "pk of a user".into() })?;
         let trading_state = match row.text("trading_state")? {
             "ACTIVE" => TradingState::Active,
             "COOLING" => TradingState::Cooling { until: WallTime::from_ms(row.number("cooling_until")?) },
-            "HELD" => TradingState::Held { since: WallTime::from_ms(row.number("held_at")?), reason: HeldReason::ResetDisowned },
+            "HELD" => TradingState::Held {
+                since: WallTime::from_ms(row.number("held_at")?),
+                reason: HeldReason::ResetDisowned,
+            },
             _ => return Err(StoreError::Corrupt { what: "trading_state".into() }),
         };
         Ok(Self {
@@ -87,7 +108,10 @@ impl User {
 /// As stored beside `frozen_until`: two reasons last "for ever", and only one of them ends with a new factor.
 pub const fn frozen_why(frozen: Frozen) -> &'static str {
     match frozen {
-        Frozen::No => "no", Frozen::Until { .. } => "until", Frozen::UntilNewFactor => "new_factor", Frozen::UntilAdministrator => "administrator",
+        Frozen::No => "no",
+        Frozen::Until { .. } => "until",
+        Frozen::UntilNewFactor => "new_factor",
+        Frozen::UntilAdministrator => "administrator",
     }
 }
 /// The three attributes of a trading state: name, `cooling_until`, `held_at`.

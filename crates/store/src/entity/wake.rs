@@ -21,12 +21,22 @@ pub const SHARDS: u32 = 1;
 
 /// Which condition a wake waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WakeKind { Below, Above, Time }
+pub enum WakeKind {
+    Below,
+    Above,
+    Time,
+}
 impl WakeKind {
     /// All of them.
     pub const ALL: [WakeKind; 3] = [WakeKind::Below, WakeKind::Above, WakeKind::Time];
     /// As stored in keys.
-    pub const fn as_str(self) -> &'static str { match self { WakeKind::Below => "below", WakeKind::Above => "above", WakeKind::Time => "time" } }
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            WakeKind::Below => "below",
+            WakeKind::Above => "above",
+            WakeKind::Time => "time",
+        }
+    }
 }
 
 /// Where a wake is; without a deal it is the bot's own (start, cooldown).
@@ -39,14 +49,25 @@ pub fn price_key(exchange: &str, pair: &strategy::market::Pair, kind: WakeKind, 
     format!("{exchange}#{pair}#{}#{shard}", kind.as_str())
 }
 /// The partition of the time index.
-pub fn time_key(exchange: &str, shard: u32) -> String { format!("{exchange}#{shard}") }
+pub fn time_key(exchange: &str, shard: u32) -> String {
+    format!("{exchange}#{shard}")
+}
 /// The partition of the due index.
-pub fn due_key(shard: u32) -> String { format!("DUE#{shard}") }
+pub fn due_key(shard: u32) -> String {
+    format!("DUE#{shard}")
+}
 
 /// What the queue to the trader carries: a hint, never a decision. Only when wake id and epoch equal those of the base
 /// items does the trader decide, on current data; otherwise it acknowledges.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Hint { pub bot: BotId, pub deal: Option<DealId>, pub wake_id: String, /** Market ms. */ pub due_ms: i64, pub epoch: u64 }
+pub struct Hint {
+    pub bot: BotId,
+    pub deal: Option<DealId>,
+    pub wake_id: String,
+    /** Market ms. */
+    pub due_ms: i64,
+    pub epoch: u64,
+}
 
 /// Price wakes are ordered by whole steps of 1e-8 quote, not by the symbol's own tick: exchanges change ticks, and a
 /// stored wake must mean the same price afterwards. Rounded so that a wake matches early rather than late.
@@ -58,9 +79,13 @@ fn steps(price: Price, up: bool) -> i64 {
     if up { price.ticks_ceil(step) } else { price.ticks_floor(step) }
 }
 /// Where a wake of this kind waits for a price: `below` rounds up and `above` down, so that neither is missed.
-pub fn wake_steps(kind: WakeKind, price: Price) -> i64 { steps(price, matches!(kind, WakeKind::Below)) }
+pub fn wake_steps(kind: WakeKind, price: Price) -> i64 {
+    steps(price, matches!(kind, WakeKind::Below))
+}
 /// How far the market went towards wakes of this kind: lows round down, highs up.
-pub fn market_steps(kind: WakeKind, price: Price) -> i64 { steps(price, !matches!(kind, WakeKind::Below)) }
+pub fn market_steps(kind: WakeKind, price: Price) -> i64 {
+    steps(price, !matches!(kind, WakeKind::Below))
+}
 
 /// Whose wake it is; what a QUERY and a hint need stands here, so that the tick reads one item per crossed wake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,15 +106,28 @@ pub struct Owner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waits {
     /// `steps` of 1e-8 quote; `resting` likewise, nearest first.
-    Price { steps: i64, decide: bool, resting: Vec<(ClientOrderId, i64)> },
-    Time { at: MarketTime },
+    Price {
+        steps: i64,
+        decide: bool,
+        resting: Vec<(ClientOrderId, i64)>,
+    },
+    Time {
+        at: MarketTime,
+    },
     /// Found; stays until the trader replaces it.
-    Due { at: MarketTime, since: WallTime },
+    Due {
+        at: MarketTime,
+        since: WallTime,
+    },
 }
 
 /// What the price index says of a wake; perhaps of an earlier one in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate { pub key: Key, pub steps: i64, pub written_at: MarketTime }
+pub struct Candidate {
+    pub key: Key,
+    pub steps: i64,
+    pub written_at: MarketTime,
+}
 
 /// A wake as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,32 +147,62 @@ impl Wake {
         Self { owner, kind: WakeKind::Time, id, written_at: at, waits: Waits::Due { at, since } }
     }
     /// Where it is.
-    pub fn key(&self) -> Key { key(self.owner.bot, self.owner.deal, self.kind) }
+    pub fn key(&self) -> Key {
+        key(self.owner.bot, self.owner.deal, self.kind)
+    }
     /// What tells the trader of it.
     pub fn hint(&self, due: MarketTime) -> Hint {
-        Hint { bot: self.owner.bot, deal: self.owner.deal, wake_id: self.id.clone(), due_ms: due.ms(), epoch: self.owner.epoch.value() }
+        Hint {
+            bot: self.owner.bot,
+            deal: self.owner.deal,
+            wake_id: self.id.clone(),
+            due_ms: due.ms(),
+            epoch: self.owner.epoch.value(),
+        }
     }
     /// The write that stores it in the place of whatever wake of its kind was there.
-    pub fn write(&self) -> Result<Write, StoreError> { Ok(Write::put(Table::Trading, self.key(), self.to_row()?)) }
+    pub fn write(&self) -> Result<Write, StoreError> {
+        Ok(Write::put(Table::Trading, self.key(), self.to_row()?))
+    }
     /// As stored.
     pub fn to_row(&self) -> Result<Row, StoreError> {
         let o = &self.owner;
-        let row = Row::keyed(&self.key()).with("wake_id", s(&self.id)).with("bot", s(o.bot)).with_some("deal", o.deal.map(s))
-            .with("user", s(o.user)).with("connection", s(o.connection)).with("exchange", s(&o.exchange)).with("pair", s(&o.pair))
-            .with("epoch", n(o.epoch.value())).with("run", n(o.run)).with("written_at", n(self.written_at.ms()));
+        let row = Row::keyed(&self.key())
+            .with("wake_id", s(&self.id))
+            .with("bot", s(o.bot))
+            .with_some("deal", o.deal.map(s))
+            .with("user", s(o.user))
+            .with("connection", s(o.connection))
+            .with("exchange", s(&o.exchange))
+            .with("pair", s(&o.pair))
+            .with("epoch", n(o.epoch.value()))
+            .with("run", n(o.run))
+            .with("written_at", n(self.written_at.ms()));
         Ok(match &self.waits {
-            Waits::Price { steps, decide, resting } => row.with("price_key", s(price_key(&o.exchange, &o.pair, self.kind, 0)))
-                .with("price_ticks", n(*steps)).with("decide", truth(*decide)).with("resting", json(resting)?),
+            Waits::Price { steps, decide, resting } => row
+                .with("price_key", s(price_key(&o.exchange, &o.pair, self.kind, 0)))
+                .with("price_ticks", n(*steps))
+                .with("decide", truth(*decide))
+                .with("resting", json(resting)?),
             Waits::Time { at } => row.with("time_key", s(time_key(&o.exchange, 0))).with("time_ms", n(at.ms())),
-            Waits::Due { at, since } => row.with("due_key", s(due_key(0))).with("due_ms", n(at.ms())).with("due_since", n(since.ms())),
+            Waits::Due { at, since } => {
+                row.with("due_key", s(due_key(0))).with("due_ms", n(at.ms())).with("due_since", n(since.ms()))
+            }
         })
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         let bad = |what: &str| StoreError::Corrupt { what: format!("{what} of a wake") };
-        let kind = row.text("sk")?.rsplit_once('#').and_then(|(_, k)| WakeKind::ALL.into_iter().find(|w| w.as_str() == k)).ok_or_else(|| bad("sk"))?;
+        let kind = row
+            .text("sk")?
+            .rsplit_once('#')
+            .and_then(|(_, k)| WakeKind::ALL.into_iter().find(|w| w.as_str() == k))
+            .ok_or_else(|| bad("sk"))?;
         let waits = if row.text_if("due_key").is_some() {
-            Waits::Due { at: MarketTime::from_ms(row.number("due_ms")?), since: WallTime::from_ms(row.number("due_since")?) }
+            Waits::Due {
+                at: MarketTime::from_ms(row.number("due_ms")?),
+                since: WallTime::from_ms(row.number("due_since")?),
+            }
         } else if row.text_if("price_key").is_some() {
             Waits::Price { steps: row.number("price_ticks")?, decide: row.is("decide"), resting: row.json("resting")? }
         } else {
@@ -142,11 +210,19 @@ impl Wake {
         };
         Ok(Self {
             owner: Owner {
-                bot: row.parse("bot")?, deal: row.text_if("deal").map(str::parse).transpose().map_err(|_| bad("deal"))?,
-                user: row.parse("user")?, connection: row.parse("connection")?, exchange: row.text("exchange")?.to_owned(),
-                pair: row.parse("pair")?, epoch: Epoch::from_stored(row.number("epoch")?), run: row.number("run")?,
+                bot: row.parse("bot")?,
+                deal: row.text_if("deal").map(str::parse).transpose().map_err(|_| bad("deal"))?,
+                user: row.parse("user")?,
+                connection: row.parse("connection")?,
+                exchange: row.text("exchange")?.to_owned(),
+                pair: row.parse("pair")?,
+                epoch: Epoch::from_stored(row.number("epoch")?),
+                run: row.number("run")?,
             },
-            kind, id: row.text("wake_id")?.to_owned(), written_at: MarketTime::from_ms(row.number("written_at")?), waits,
+            kind,
+            id: row.text("wake_id")?.to_owned(),
+            written_at: MarketTime::from_ms(row.number("written_at")?),
+            waits,
         })
     }
 }
@@ -154,7 +230,13 @@ impl Wake {
 impl Store {
     /// Wakes of a pair that the market has reached, as the index knows them: those waiting `below` at or above the lowest
     /// steps, those waiting `above` at or below the highest. Candidates only; each is read again by its key.
-    pub async fn find_reached(&self, exchange: &str, pair: &Pair, kind: WakeKind, market: i64) -> Result<Vec<Candidate>, StoreError> {
+    pub async fn find_reached(
+        &self,
+        exchange: &str,
+        pair: &Pair,
+        kind: WakeKind,
+        market: i64,
+    ) -> Result<Vec<Candidate>, StoreError> {
         let condition = match kind {
             WakeKind::Below => "price_key = :key AND price_ticks >= :market",
             WakeKind::Above | WakeKind::Time => "price_key = :key AND price_ticks <= :market",
@@ -164,7 +246,8 @@ impl Store {
             let values = [(":key", s(price_key(exchange, pair, kind, shard))), (":market", n(market))];
             for row in self.query(Table::Trading, Some("price"), condition, values, None).await? {
                 found.push(Candidate {
-                    key: Key::new(row.text("pk")?, row.text("sk")?), steps: row.number("price_ticks")?,
+                    key: Key::new(row.text("pk")?, row.text("sk")?),
+                    steps: row.number("price_ticks")?,
                     written_at: MarketTime::from_ms(row.number("written_at")?),
                 });
             }
@@ -176,8 +259,11 @@ impl Store {
         let mut found = Vec::new();
         for shard in 0..SHARDS {
             let values = [(":key", s(time_key(exchange, shard))), (":now", n(now.ms()))];
-            let rows = self.query(Table::Trading, Some("time"), "time_key = :key AND time_ms <= :now", values, None).await?;
-            for row in rows { found.push(Key::new(row.text("pk")?, row.text("sk")?)); }
+            let rows =
+                self.query(Table::Trading, Some("time"), "time_key = :key AND time_ms <= :now", values, None).await?;
+            for row in rows {
+                found.push(Key::new(row.text("pk")?, row.text("sk")?));
+            }
         }
         Ok(found)
     }
@@ -185,8 +271,11 @@ impl Store {
     pub async fn find_due(&self) -> Result<Vec<Key>, StoreError> {
         let mut found = Vec::new();
         for shard in 0..SHARDS {
-            let rows = self.query(Table::Trading, Some("due"), "due_key = :key", [(":key", s(due_key(shard)))], None).await?;
-            for row in rows { found.push(Key::new(row.text("pk")?, row.text("sk")?)); }
+            let rows =
+                self.query(Table::Trading, Some("due"), "due_key = :key", [(":key", s(due_key(shard)))], None).await?;
+            for row in rows {
+                found.push(Key::new(row.text("pk")?, row.text("sk")?));
+            }
         }
         Ok(found)
     }
@@ -203,8 +292,14 @@ mod tests {
     fn wake(kind: WakeKind, waits: Waits) -> Wake {
         let ulid = ulid::Ulid::from_parts(1, 2);
         let owner = Owner {
-            bot: BotId::new(ulid), deal: Some(DealId::new(ulid)), user: UserId::new(ulid), connection: ConnectionId::new(ulid),
-            exchange: "paper".into(), pair: "ETH-USDT".parse().expect("a pair"), epoch: Epoch::FIRST, run: 3,
+            bot: BotId::new(ulid),
+            deal: Some(DealId::new(ulid)),
+            user: UserId::new(ulid),
+            connection: ConnectionId::new(ulid),
+            exchange: "paper".into(),
+            pair: "ETH-USDT".parse().expect("a pair"),
+            epoch: Epoch::FIRST,
+            run: 3,
         };
         Wake { owner, kind, id: "w".into(), written_at: MarketTime::from_ms(60_000), waits }
     }
@@ -226,8 +321,12 @@ mod tests {
     fn a_wake_matches_early_rather_than_late() {
         let price = |text: &str| Price::parse(text).expect("a price");
         // The market touches exactly the price of the wake.
-        assert!(market_steps(WakeKind::Below, price("0.000000015")) <= wake_steps(WakeKind::Below, price("0.000000015")));
-        assert!(market_steps(WakeKind::Above, price("0.000000015")) >= wake_steps(WakeKind::Above, price("0.000000015")));
+        assert!(
+            market_steps(WakeKind::Below, price("0.000000015")) <= wake_steps(WakeKind::Below, price("0.000000015"))
+        );
+        assert!(
+            market_steps(WakeKind::Above, price("0.000000015")) >= wake_steps(WakeKind::Above, price("0.000000015"))
+        );
         assert!(market_steps(WakeKind::Below, price("2939.23")) > wake_steps(WakeKind::Below, price("2939.22")));
         assert!(market_steps(WakeKind::Above, price("2939.21")) < wake_steps(WakeKind::Above, price("2939.22")));
     }

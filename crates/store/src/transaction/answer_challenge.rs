@@ -72,7 +72,10 @@ impl Store {
         let Charging { user, hash, before, charged: (budget, attempts), version } = charging;
         let writes = [
             budget_write(&Whose::User(user), Kind::Factor, &budget, version, now)?,
-            Write::update(Table::Identity, challenge::key(hash), COUNT).when(AS_READ).value(":attempts", n(before.0)).value(":next", n(attempts.0)),
+            Write::update(Table::Identity, challenge::key(hash), COUNT)
+                .when(AS_READ)
+                .value(":attempts", n(before.0))
+                .value(":next", n(attempts.0)),
         ];
         match self.transact(&id.to_string(), &writes).await {
             Ok(()) => Ok(true),
@@ -83,56 +86,95 @@ impl Store {
     /// Takes a charge back, of the account and of the challenge, after a fault of ours (RF-31). Lost races are left: they
     /// only make us stricter.
     pub async fn refund_challenge(
-        &self, user: UserId, hash: &TokenHash, before: ChallengeAttempts, charged: &Stored<FactorBudget>, id: Ulid, now: WallTime,
+        &self,
+        user: UserId,
+        hash: &TokenHash,
+        before: ChallengeAttempts,
+        charged: &Stored<FactorBudget>,
+        id: Ulid,
+        now: WallTime,
     ) -> Result<(), StoreError> {
         let counted = before.0.saturating_add(1);
         let writes = [
             budget_write(&Whose::User(user), Kind::Factor, &charged.state.refunded(now), charged.version, now)?,
-            Write::update(Table::Identity, challenge::key(hash), COUNT).when(AS_READ).value(":attempts", n(counted)).value(":next", n(before.0)),
+            Write::update(Table::Identity, challenge::key(hash), COUNT)
+                .when(AS_READ)
+                .value(":attempts", n(counted))
+                .value(":next", n(before.0)),
         ];
         noted(self.transact(&id.to_string(), &writes).await)
     }
     /// Records a wrong answer (LG-6) and, with a notice, tells the owner that somebody has the password (LG-7).
     pub async fn refuse_challenge(
-        &self, user: UserId, factor: &'static str, notice: Option<(JobId, &Mail)>, id: Ulid, source: Option<IpAddr>, now: WallTime,
+        &self,
+        user: UserId,
+        factor: &'static str,
+        notice: Option<(JobId, &Mail)>,
+        id: Ulid,
+        source: Option<IpAddr>,
+        now: WallTime,
     ) -> Result<(), StoreError> {
         let mut writes = vec![audit::put(user, id, "second_factor_refused", Some(factor), source, now)];
-        if let Some((job, mail)) = notice { writes.push(put_mail(job, Some(user), mail, now)?); }
+        if let Some((job, mail)) = notice {
+            writes.push(put_mail(job, Some(user), mail, now)?);
+        }
         noted(self.transact(&id.to_string(), &writes).await)
     }
 
     /// Spends challenge and factor and starts the session.
     pub async fn answer_challenge(&self, answered: &Answered<'_>) -> Result<(), StartRefused> {
-        let Answered { user, challenge, attempts, factor, factor_budget_version, session, token, replaced, notice, id, source, now } = answered;
+        let Answered {
+            user,
+            challenge,
+            attempts,
+            factor,
+            factor_budget_version,
+            session,
+            token,
+            replaced,
+            notice,
+            id,
+            source,
+            now,
+        } = answered;
         let whose = Whose::User(user.id);
         let as_user = match factor {
             Factor::Totp(_) => same_user(user),
             Factor::RecoveryCode(_) => {
                 let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, *now);
-                Write::update(Table::Identity, user::key(user.id), RECOVERED).when(SAME)
-                    .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+                Write::update(Table::Identity, user::key(user.id), RECOVERED)
+                    .when(SAME)
+                    .value(":cred_version", n(user.cred_version.value()))
+                    .value(":session_gen", n(user.session_gen.value()))
                     .value(":next", n(generation_after(user, factor).value()))
-                    .value(":frozen_until", n(frozen.frozen_until().ms())).value(":frozen_why", s(frozen_why(frozen)))
+                    .value(":frozen_until", n(frozen.frozen_until().ms()))
+                    .value(":frozen_why", s(frozen_why(frozen)))
             }
         };
         let mut writes = vec![
             as_user,
             Write::delete(Table::Identity, challenge::key(challenge)).when(AS_READ).value(":attempts", n(attempts.0)),
-            budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now).map_err(StartRefused::Store)?,
+            budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now)
+                .map_err(StartRefused::Store)?,
             clear_login_budget(user, *now).map_err(StartRefused::Store)?,
             audit::put(user.id, *id, "signed_in", Some(factor.name()), *source, *now),
         ];
         writes.extend(factor.writes(user.id, *now));
         writes.extend(session.writes(token));
         writes.extend(replaced.iter().flat_map(|replaced| replaced.writes()));
-        if let Some((job, mail)) = notice { writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?); }
+        if let Some((job, mail)) = notice {
+            writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?);
+        }
         settled(self.transact(&id.to_string(), &writes).await)
     }
 }
 
 /// The generation under which the new session lives: a recovery code ends all others (RC-5).
 pub const fn generation_after(user: &User, factor: &Factor) -> SessionGeneration {
-    match factor { Factor::Totp(_) => user.session_gen, Factor::RecoveryCode(_) => user.session_gen.next() }
+    match factor {
+        Factor::Totp(_) => user.session_gen,
+        Factor::RecoveryCode(_) => user.session_gen.next(),
+    }
 }
 
 fn noted(result: Result<(), TransactFailed>) -> Result<(), StoreError> {

@@ -78,18 +78,24 @@ pub struct Attaching<'a> {
 const LEDGER: usize = 2;
 
 const RAISE_SET: &str = "SET #conn_set_version = #conn_set_version + :one";
-const USER_FOR_PAPER: &str = "#trade_epoch = :epoch AND #conn_set_version = :set AND #email_verified = :true AND #trading_state <> :held";
+const USER_FOR_PAPER: &str =
+    "#trade_epoch = :epoch AND #conn_set_version = :set AND #email_verified = :true AND #trading_state <> :held";
 const USER_FOR_REAL: &str = "#trade_epoch = :epoch AND #conn_set_version = :set AND #email_verified = :true AND #has_factor = :true \
     AND (#trading_state = :active OR (#trading_state = :cooling AND #cooling_until <= :now))";
-const LEDGER_LIVE: &str = "SET #state = :live, #ledger_key = :live, #secret_arn = :arn, #updated_at = :now, #ledger_ms = :now";
+const LEDGER_LIVE: &str =
+    "SET #state = :live, #ledger_key = :live, #secret_arn = :arn, #updated_at = :now, #ledger_ms = :now";
 const FINGERPRINT_FREE: &str = "attribute_not_exists(pk)";
 const FINGERPRINT_OWN: &str = "#user = :user AND #connection = :dead";
 
 /// Whether the account may attach now; the transaction checks the same again. For refusing early.
 pub fn may_attach(user: &User, exchange: &str, now: WallTime) -> Result<(), AttachRefused> {
-    if !user.email_verified { return Err(AttachRefused::EmailNotVerified); }
+    if !user.email_verified {
+        return Err(AttachRefused::EmailNotVerified);
+    }
     let real = exchange != PAPER;
-    if real && !user.has_factor { return Err(AttachRefused::SecondFactorRequired); }
+    if real && !user.has_factor {
+        return Err(AttachRefused::SecondFactorRequired);
+    }
     match user.trading_state {
         TradingState::Held { .. } => Err(AttachRefused::Held),
         TradingState::Cooling { until } if real && until > now => Err(AttachRefused::CoolingOff { until }),
@@ -100,10 +106,18 @@ pub fn may_attach(user: &User, exchange: &str, now: WallTime) -> Result<(), Atta
 impl Store {
     /// Says before anything is stored what would refuse the attach anyway. Decides nothing: the transaction checks again.
     /// Only for who has shown that the key is theirs: otherwise it would tell which key ids are attached (KX-4).
-    pub async fn foresee_attach(&self, user: &User, exchange: &str, fingerprint: &str, now: WallTime) -> Result<(), AttachRefused> {
+    pub async fn foresee_attach(
+        &self,
+        user: &User,
+        exchange: &str,
+        fingerprint: &str,
+        now: WallTime,
+    ) -> Result<(), AttachRefused> {
         may_attach(user, exchange, now)?;
         let live = self.list_connections(user.id).await?.iter().filter(|c| c.status == Status::Live).count();
-        if live >= CONNECTIONS_MAX { return Err(AttachRefused::Full); }
+        if live >= CONNECTIONS_MAX {
+            return Err(AttachRefused::Full);
+        }
         self.claim_on(user.id, fingerprint, None).await.map(|_| ())
     }
 
@@ -113,11 +127,15 @@ impl Store {
         let new = attaching.connection;
         for attempt in 0..TRIES_MAX {
             let user = self.find_user(user_id).await?.ok_or(AttachRefused::FenceRaised)?;
-            if user.trade_epoch != attaching.proof.epoch() { return Err(AttachRefused::FenceRaised); }
+            if user.trade_epoch != attaching.proof.epoch() {
+                return Err(AttachRefused::FenceRaised);
+            }
             may_attach(&user, &new.exchange, now)?;
             // RF-22: read after the version that the transaction compares, so that the count cannot be outdated.
             let live = self.list_connections(user_id).await?.iter().filter(|c| c.status == Status::Live).count();
-            if live >= CONNECTIONS_MAX { return Err(AttachRefused::Full); }
+            if live >= CONNECTIONS_MAX {
+                return Err(AttachRefused::Full);
+            }
             let dead = self.claim_on(user_id, &new.fingerprint, Some(new.id)).await?;
             let writes = writes(&attaching, &user, dead, now)?;
             // One name per set of writes: under the same name another content would be refused.
@@ -125,13 +143,17 @@ impl Store {
             match self.commit(&token, &writes).await {
                 Ok(()) => return Ok(()),
                 Err(TransactFailed::Store(StoreError::OutcomeUnknown { what })) => {
-                    if self.is_attached(user_id, new).await? { return Ok(()); }
+                    if self.is_attached(user_id, new).await? {
+                        return Ok(());
+                    }
                     return Err(AttachRefused::Store(StoreError::OutcomeUnknown { what }));
                 }
                 Err(TransactFailed::Store(error)) => return Err(AttachRefused::Store(error)),
                 Err(TransactFailed::Cancelled(cancelled)) => self.explain(&cancelled, user_id, new).await?,
             }
-            if self.is_attached(user_id, new).await? { return Ok(()); }
+            if self.is_attached(user_id, new).await? {
+                return Ok(());
+            }
         }
         Err(AttachRefused::Busy)
     }
@@ -140,18 +162,31 @@ impl Store {
     async fn commit(&self, token: &str, writes: &[Write]) -> Result<(), TransactFailed> {
         let mut answer = self.transact(token, writes).await;
         for _ in 0..2 {
-            if !matches!(answer, Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. }))) { break; }
+            if !matches!(answer, Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. }))) {
+                break;
+            }
             answer = self.transact(token, writes).await;
         }
         answer
     }
 
     /// KX-4: who holds the claim on the key. `Some` is this user's connection that is not LIVE and never will be again (G5).
-    async fn claim_on(&self, user: UserId, fingerprint: &str, own: Option<ConnectionId>) -> Result<Option<ConnectionId>, AttachRefused> {
-        let Some(claim) = self.read(Table::Vault, &connection::fingerprint_key(fingerprint)).await? else { return Ok(None) };
+    async fn claim_on(
+        &self,
+        user: UserId,
+        fingerprint: &str,
+        own: Option<ConnectionId>,
+    ) -> Result<Option<ConnectionId>, AttachRefused> {
+        let Some(claim) = self.read(Table::Vault, &connection::fingerprint_key(fingerprint)).await? else {
+            return Ok(None);
+        };
         let (holder, held_by) = (claim.parse::<UserId>("user")?, claim.parse::<ConnectionId>("connection")?);
-        if holder != user { return Err(AttachRefused::KeyInUse); }
-        if own == Some(held_by) { return Ok(Some(held_by)); }
+        if holder != user {
+            return Err(AttachRefused::KeyInUse);
+        }
+        if own == Some(held_by) {
+            return Ok(Some(held_by));
+        }
         match self.find_connection(user, held_by).await? {
             Some(connection) if connection.status == Status::Live => Err(AttachRefused::KeyInUse),
             // Revoked, or gone by its time to live, which only revoked ones have.
@@ -160,25 +195,42 @@ impl Store {
     }
 
     async fn is_attached(&self, user: UserId, new: &NewConnection) -> Result<bool, StoreError> {
-        Ok(self.find_connection(user, new.id).await?.is_some_and(|c| c.secret_arn == new.secret_arn && c.status == Status::Live))
+        Ok(self
+            .find_connection(user, new.id)
+            .await?
+            .is_some_and(|c| c.secret_arn == new.secret_arn && c.status == Status::Live))
     }
 
     /// Names what cannot change by trying again; the rest is read anew.
     async fn explain(&self, cancelled: &Cancelled, user: UserId, new: &NewConnection) -> Result<(), AttachRefused> {
         let already = self.is_attached(user, new).await?;
-        if cancelled.failed_at(LEDGER) && !already { return Err(AttachRefused::SecretGivenUp); }
+        if cancelled.failed_at(LEDGER) && !already {
+            return Err(AttachRefused::SecretGivenUp);
+        }
         Ok(())
     }
 }
 
-fn writes(attaching: &Attaching<'_>, user: &User, dead: Option<ConnectionId>, now: WallTime) -> Result<Vec<Write>, StoreError> {
+fn writes(
+    attaching: &Attaching<'_>,
+    user: &User,
+    dead: Option<ConnectionId>,
+    now: WallTime,
+) -> Result<Vec<Write>, StoreError> {
     let (new, epoch) = (attaching.connection, attaching.proof.epoch());
-    let raise = Write::update(Table::Identity, user::key(user.id), RAISE_SET).value(":one", n(1)).value(":epoch", n(epoch.value()))
-        .value(":set", n(user.conn_set_version.value())).value(":true", crate::attribute::truth(true));
+    let raise = Write::update(Table::Identity, user::key(user.id), RAISE_SET)
+        .value(":one", n(1))
+        .value(":epoch", n(epoch.value()))
+        .value(":set", n(user.conn_set_version.value()))
+        .value(":true", crate::attribute::truth(true));
     let raise = if new.exchange == PAPER {
         raise.when(USER_FOR_PAPER).value(":held", s("HELD"))
     } else {
-        raise.when(USER_FOR_REAL).value(":active", s("ACTIVE")).value(":cooling", s("COOLING")).value(":now", n(now.ms()))
+        raise
+            .when(USER_FOR_REAL)
+            .value(":active", s("ACTIVE"))
+            .value(":cooling", s("COOLING"))
+            .value(":now", n(now.ms()))
     };
     let fingerprint_key = connection::fingerprint_key(&new.fingerprint);
     let claim = Row::keyed(&fingerprint_key).with("user", s(user.id)).with("connection", s(new.id));
@@ -187,10 +239,14 @@ fn writes(attaching: &Attaching<'_>, user: &User, dead: Option<ConnectionId>, no
         None => claim.when(FINGERPRINT_FREE),
         Some(dead) => claim.when(FINGERPRINT_OWN).value(":user", s(user.id)).value(":dead", s(dead)),
     };
-    let ledger = Write::update(Table::Vault, ledger::key(attaching.secret_name), LEDGER_LIVE).when("#state = :creating")
-        .value(":creating", s(LedgerState::Creating.as_str())).value(":live", s(LedgerState::Live.as_str()))
-        .value(":arn", s(&new.secret_arn)).value(":now", n(now.ms()));
-    let put = Write::put(Table::Vault, connection::key(user.id, new.id), new.to_row(user.id, epoch, now)?).when("attribute_not_exists(pk)");
+    let ledger = Write::update(Table::Vault, ledger::key(attaching.secret_name), LEDGER_LIVE)
+        .when("#state = :creating")
+        .value(":creating", s(LedgerState::Creating.as_str()))
+        .value(":live", s(LedgerState::Live.as_str()))
+        .value(":arn", s(&new.secret_arn))
+        .value(":now", n(now.ms()));
+    let put = Write::put(Table::Vault, connection::key(user.id, new.id), new.to_row(user.id, epoch, now)?)
+        .when("attribute_not_exists(pk)");
     let mail = job::put_mail(attaching.mail_job, Some(user.id), attaching.mail, now)?;
     Ok(vec![put, raise, ledger, claim, mail])
 }

@@ -30,22 +30,44 @@ use crate::{Key, Store, StoreError, Table, TransactFailed};
 /// ```
 #[must_use]
 #[derive(Debug)]
-pub struct CancelIntent { key: Key, scope: Scope, bot: BotId, deal: DealId, pair: Pair, order: ClientOrderId, authorised_at: WallTime }
+pub struct CancelIntent {
+    key: Key,
+    scope: Scope,
+    bot: BotId,
+    deal: DealId,
+    pair: Pair,
+    order: ClientOrderId,
+    authorised_at: WallTime,
+}
 impl CancelIntent {
     /// Whose key it may be signed with.
-    pub const fn scope(&self) -> &Scope { &self.scope }
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
     /// The intent's item.
-    pub const fn key(&self) -> &Key { &self.key }
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
     /// The bot that wants it.
-    pub const fn bot(&self) -> BotId { self.bot }
+    pub const fn bot(&self) -> BotId {
+        self.bot
+    }
     /// The deal of the order.
-    pub const fn deal(&self) -> DealId { self.deal }
+    pub const fn deal(&self) -> DealId {
+        self.deal
+    }
     /// What is traded.
-    pub const fn pair(&self) -> &Pair { &self.pair }
+    pub const fn pair(&self) -> &Pair {
+        &self.pair
+    }
     /// The order to cancel.
-    pub const fn order(&self) -> &ClientOrderId { &self.order }
+    pub const fn order(&self) -> &ClientOrderId {
+        &self.order
+    }
     /// The moment of the transaction on our wall clock.
-    pub const fn authorised_at(&self) -> WallTime { self.authorised_at }
+    pub const fn authorised_at(&self) -> WallTime {
+        self.authorised_at
+    }
 }
 
 /// What is to be cancelled.
@@ -88,7 +110,11 @@ pub enum AccessRefused {
 
 /// The writes in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Item { Intent, Connection, User }
+enum Item {
+    Intent,
+    Connection,
+    User,
+}
 impl Item {
     const ALL: [Item; 3] = [Item::Intent, Item::Connection, Item::User];
 }
@@ -99,36 +125,61 @@ const RETRIES_MAX: u32 = 5;
 
 impl Store {
     /// Authorises the cancel, or says why not.
-    pub async fn authorise_cancel(&self, what: &AuthorisingCancel<'_>, host: &Host) -> Result<CancelIntent, AccessRefused> {
+    pub async fn authorise_cancel(
+        &self,
+        what: &AuthorisingCancel<'_>,
+        host: &Host,
+    ) -> Result<CancelIntent, AccessRefused> {
         let now = self.authorise_access(what.intent, authorising::checked, what.deadline, host).await?;
         Ok(CancelIntent {
-            key: what.intent.key.clone(), scope: Scope::of(what.intent), bot: what.bot, deal: what.deal, pair: what.pair.clone(),
-            order: what.order.clone(), authorised_at: now,
+            key: what.intent.key.clone(),
+            scope: Scope::of(what.intent),
+            bot: what.bot,
+            deal: what.deal,
+            pair: what.pair.clone(),
+            order: what.order.clone(),
+            authorised_at: now,
         })
     }
 
     /// The transaction of a cancel and of a query; they differ in what they do to the connection. Answers its moment.
     pub(super) async fn authorise_access(
-        &self, intent: &Intent, connection: fn(&Intent) -> Write, deadline: WallTime, host: &Host,
+        &self,
+        intent: &Intent,
+        connection: fn(&Intent) -> Write,
+        deadline: WallTime,
+        host: &Host,
     ) -> Result<WallTime, AccessRefused> {
         for attempt in 0..=RETRIES_MAX {
             let now = host.clock.now();
-            if attempt > 0 && now > deadline { break; }
+            if attempt > 0 && now > deadline {
+                break;
+            }
             let writes = Item::ALL.map(|item| match item {
-                Item::Intent => Write::update(Table::Trading, intent.key.clone(), INTENT).when(INTENT_IF)
-                    .value(":authorised", s("AUTHORISED")).value(":proposed", s("PROPOSED")).value(":now", n(now.ms()))
-                    .value(":oldest", n(now.ms() - STALE_AFTER_MS)).value(":epoch", n(intent.epoch.value())),
+                Item::Intent => Write::update(Table::Trading, intent.key.clone(), INTENT)
+                    .when(INTENT_IF)
+                    .value(":authorised", s("AUTHORISED"))
+                    .value(":proposed", s("PROPOSED"))
+                    .value(":now", n(now.ms()))
+                    .value(":oldest", n(now.ms() - STALE_AFTER_MS))
+                    .value(":epoch", n(intent.epoch.value())),
                 Item::Connection => connection(intent),
                 Item::User => authorising::user(intent.user, intent.epoch, Entry::No, now),
             });
             match self.transact(&host.entropy.ulid(now).to_string(), &writes).await {
                 Ok(()) => return Ok(now),
-                Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. })) => return Err(AccessRefused::OutcomeUnknown),
+                Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. })) => {
+                    return Err(AccessRefused::OutcomeUnknown);
+                }
                 Err(TransactFailed::Store(error)) => return Err(AccessRefused::Unavailable(error)),
                 Err(TransactFailed::Cancelled(cancelled)) => match refusal(&cancelled, intent, now) {
                     Some(refused) => return Err(refused),
                     None if cancelled.only_contention() => {}
-                    None => return Err(AccessRefused::Unavailable(StoreError::Unavailable { what: "cancelled for no known reason".into() })),
+                    None => {
+                        return Err(AccessRefused::Unavailable(StoreError::Unavailable {
+                            what: "cancelled for no known reason".into(),
+                        }));
+                    }
                 },
             }
             host.clock.wait(authorising::pause(attempt)).await;
@@ -141,12 +192,15 @@ fn refusal(cancelled: &Cancelled, intent: &Intent, now: WallTime) -> Option<Acce
     let (index, found) = cancelled.first_failed_condition()?;
     Some(match *Item::ALL.get(index)? {
         Item::Intent => {
-            let stale = found.is_some_and(|row| row.text_if("state") == Some("PROPOSED")
-                && row.number::<i64>("proposed_at").is_ok_and(|at| at < now.ms() - STALE_AFTER_MS));
+            let stale = found.is_some_and(|row| {
+                row.text_if("state") == Some("PROPOSED")
+                    && row.number::<i64>("proposed_at").is_ok_and(|at| at < now.ms() - STALE_AFTER_MS)
+            });
             if stale { AccessRefused::Stale } else { AccessRefused::IntentTaken }
         }
         Item::Connection => match authorising::connection_refusal(found, intent.epoch, None, false) {
-            Some(ConnectionRefusal::Fenced | ConnectionRefusal::PairNotAllowed | ConnectionRefusal::KeyNotAccepted) | None => AccessRefused::Fenced,
+            Some(ConnectionRefusal::Fenced | ConnectionRefusal::PairNotAllowed | ConnectionRefusal::KeyNotAccepted)
+            | None => AccessRefused::Fenced,
         },
         Item::User => match authorising::user_refusal(found, intent.epoch, now) {
             UserRefusal::Fencing => AccessRefused::Fencing,

@@ -60,21 +60,37 @@ pub struct OrderIntent {
 }
 impl OrderIntent {
     /// Whose key it may be signed with, and under which epoch.
-    pub const fn scope(&self) -> &Scope { &self.scope }
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
     /// The intent's item.
-    pub const fn key(&self) -> &Key { &self.key }
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
     /// The bot that wants it.
-    pub const fn bot(&self) -> BotId { self.bot }
+    pub const fn bot(&self) -> BotId {
+        self.bot
+    }
     /// The deal it belongs to.
-    pub const fn deal(&self) -> DealId { self.deal }
+    pub const fn deal(&self) -> DealId {
+        self.deal
+    }
     /// What is traded.
-    pub const fn pair(&self) -> &Pair { &self.pair }
+    pub const fn pair(&self) -> &Pair {
+        &self.pair
+    }
     /// What to place.
-    pub const fn order(&self) -> &PlannedOrder { &self.order }
+    pub const fn order(&self) -> &PlannedOrder {
+        &self.order
+    }
     /// The moment of the transaction on our wall clock; the request's timestamp is this moment on the exchange's clock.
-    pub const fn authorised_at(&self) -> WallTime { self.authorised_at }
+    pub const fn authorised_at(&self) -> WallTime {
+        self.authorised_at
+    }
     /// The highest trade id of the pair known at that moment; 0 when none is.
-    pub const fn trade_id_seen(&self) -> i64 { self.trade_id_seen }
+    pub const fn trade_id_seen(&self) -> i64 {
+        self.trade_id_seen
+    }
 }
 
 /// What is to be authorised, as read and guarded.
@@ -152,7 +168,14 @@ pub enum AuthoriseRefused {
 
 /// The writes in their order, so that a cancellation reason becomes a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Item { Intent, Connection, User, Bot, Deal, Kill }
+enum Item {
+    Intent,
+    Connection,
+    User,
+    Bot,
+    Deal,
+    Kill,
+}
 impl Item {
     const ALL: [Item; 6] = [Item::Intent, Item::Connection, Item::User, Item::Bot, Item::Deal, Item::Kill];
 }
@@ -172,18 +195,26 @@ impl Store {
         let mut windows = what.windows;
         for attempt in 0..=RETRIES_MAX {
             let now = host.clock.now();
-            if attempt > 0 && now > what.deadline { break; }
+            if attempt > 0 && now > what.deadline {
+                break;
+            }
             let token = host.entropy.ulid(now).to_string();
             match self.transact(&token, &writes(what, windows, now)).await {
                 Ok(()) => return Ok(minted(what, now)),
-                Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. })) => return Err(AuthoriseRefused::OutcomeUnknown),
+                Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. })) => {
+                    return Err(AuthoriseRefused::OutcomeUnknown);
+                }
                 Err(TransactFailed::Store(error)) => return Err(AuthoriseRefused::Unavailable(error)),
                 Err(TransactFailed::Cancelled(cancelled)) => match refusal(&cancelled, what, now) {
                     Some(Refusal::Final(refused)) => return Err(refused),
                     // Another order moved the hour or the day: count in the window that is there now.
                     Some(Refusal::WindowMoved(found)) => windows = found,
                     None if cancelled.only_contention() => {}
-                    None => return Err(AuthoriseRefused::Unavailable(StoreError::Unavailable { what: "cancelled for no known reason".into() })),
+                    None => {
+                        return Err(AuthoriseRefused::Unavailable(StoreError::Unavailable {
+                            what: "cancelled for no known reason".into(),
+                        }));
+                    }
                 },
             }
             host.clock.wait(authorising::pause(attempt)).await;
@@ -194,45 +225,87 @@ impl Store {
 
 fn minted(what: &Authorising<'_>, now: WallTime) -> OrderIntent {
     OrderIntent {
-        key: what.intent.key.clone(), scope: Scope::of(what.intent), bot: what.bot, deal: what.deal, pair: what.pair.clone(),
-        order: what.order.clone(), authorised_at: now, trade_id_seen: what.trade_id_seen,
+        key: what.intent.key.clone(),
+        scope: Scope::of(what.intent),
+        bot: what.bot,
+        deal: what.deal,
+        pair: what.pair.clone(),
+        order: what.order.clone(),
+        authorised_at: now,
+        trade_id_seen: what.trade_id_seen,
     }
 }
 
 fn writes(what: &Authorising<'_>, windows: Windows, now: WallTime) -> Vec<Write> {
     let intent = what.intent;
     let entry = what.order.key.slot.role.is_entry();
-    Item::ALL.into_iter().filter(|item| entry || *item != Item::Kill).map(|item| match item {
-        Item::Intent => Write::update(Table::Trading, intent.key.clone(), INTENT).when(INTENT_IF)
-            .value(":authorised", s("AUTHORISED")).value(":proposed", s("PROPOSED")).value(":now", n(now.ms()))
-            .value(":oldest", n(now.ms() - STALE_AFTER_MS)).value(":epoch", n(intent.epoch.value())).value(":run", n(intent.run))
-            .value(":trade_id", n(what.trade_id_seen)).value(":user_key", s(format!("USER#{}", intent.user))),
-        Item::Connection => authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units),
-        Item::User => authorising::user(intent.user, intent.epoch, if entry { authorising::Entry::on(what.on_paper) } else { authorising::Entry::No }, now),
-        Item::Bot => {
-            let check = Write::check(Table::Trading, bot::key(what.bot)).value(":run", n(intent.run));
-            match what.order.key.slot.role {
-                Role::Base => check.when(BASE_ORDER_IF).value(":running", s("RUNNING")),
-                Role::Averaging => check.when(AVERAGING_ORDER_IF).value(":running", s("RUNNING")).value(":finishing", s("FINISHING")),
-                Role::TakeProfit | Role::StopLoss | Role::Close => check.when(EXIT_IF),
+    Item::ALL
+        .into_iter()
+        .filter(|item| entry || *item != Item::Kill)
+        .map(|item| match item {
+            Item::Intent => Write::update(Table::Trading, intent.key.clone(), INTENT)
+                .when(INTENT_IF)
+                .value(":authorised", s("AUTHORISED"))
+                .value(":proposed", s("PROPOSED"))
+                .value(":now", n(now.ms()))
+                .value(":oldest", n(now.ms() - STALE_AFTER_MS))
+                .value(":epoch", n(intent.epoch.value()))
+                .value(":run", n(intent.run))
+                .value(":trade_id", n(what.trade_id_seen))
+                .value(":user_key", s(format!("USER#{}", intent.user))),
+            Item::Connection => authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units),
+            Item::User => authorising::user(
+                intent.user,
+                intent.epoch,
+                if entry { authorising::Entry::on(what.on_paper) } else { authorising::Entry::No },
+                now,
+            ),
+            Item::Bot => {
+                let check = Write::check(Table::Trading, bot::key(what.bot)).value(":run", n(intent.run));
+                match what.order.key.slot.role {
+                    Role::Base => check.when(BASE_ORDER_IF).value(":running", s("RUNNING")),
+                    Role::Averaging => check
+                        .when(AVERAGING_ORDER_IF)
+                        .value(":running", s("RUNNING"))
+                        .value(":finishing", s("FINISHING")),
+                    Role::TakeProfit | Role::StopLoss | Role::Close => check.when(EXIT_IF),
+                }
             }
-        }
-        Item::Deal => Write::check(Table::Trading, deal::key(what.bot, what.deal)).when(DEAL_IF).value(":open", s("open")),
-        Item::Kill => Write::check(Table::Trading, bot::kill_key(intent.user)).when(KILL_IF).value(":off", crate::attribute::truth(false)),
-    }).collect()
+            Item::Deal => {
+                Write::check(Table::Trading, deal::key(what.bot, what.deal)).when(DEAL_IF).value(":open", s("open"))
+            }
+            Item::Kill => Write::check(Table::Trading, bot::kill_key(intent.user))
+                .when(KILL_IF)
+                .value(":off", crate::attribute::truth(false)),
+        })
+        .collect()
 }
 
-enum Refusal { Final(AuthoriseRefused), WindowMoved(Windows) }
+enum Refusal {
+    Final(AuthoriseRefused),
+    WindowMoved(Windows),
+}
 
 fn refusal(cancelled: &Cancelled, what: &Authorising<'_>, now: WallTime) -> Option<Refusal> {
     let (index, found) = cancelled.first_failed_condition()?;
     let item = *Item::ALL.get(index)?;
     Some(Refusal::Final(match item {
         Item::Intent => match found.and_then(|row| row.text_if("state")) {
-            Some("PROPOSED") if found.is_some_and(|row| row.number::<i64>("proposed_at").is_ok_and(|at| at < now.ms() - STALE_AFTER_MS)) => AuthoriseRefused::Stale,
+            Some("PROPOSED")
+                if found.is_some_and(|row| {
+                    row.number::<i64>("proposed_at").is_ok_and(|at| at < now.ms() - STALE_AFTER_MS)
+                }) =>
+            {
+                AuthoriseRefused::Stale
+            }
             _ => AuthoriseRefused::IntentTaken,
         },
-        Item::Connection => match authorising::connection_refusal(found, what.intent.epoch, Some(what.pair), what.order.key.slot.role.is_entry()) {
+        Item::Connection => match authorising::connection_refusal(
+            found,
+            what.intent.epoch,
+            Some(what.pair),
+            what.order.key.slot.role.is_entry(),
+        ) {
             Some(authorising::ConnectionRefusal::Fenced) => AuthoriseRefused::ConnectionFenced,
             Some(authorising::ConnectionRefusal::PairNotAllowed) => AuthoriseRefused::PairNotAllowed,
             Some(authorising::ConnectionRefusal::KeyNotAccepted) => AuthoriseRefused::KeyNotAccepted,
@@ -251,4 +324,6 @@ fn refusal(cancelled: &Cancelled, what: &Authorising<'_>, now: WallTime) -> Opti
     }))
 }
 
-fn same_run(found: Option<&Row>, run: u64) -> bool { found.is_some_and(|row| row.number::<u64>("run").is_ok_and(|r| r == run)) }
+fn same_run(found: Option<&Row>, run: u64) -> bool {
+    found.is_some_and(|row| row.number::<u64>("run").is_ok_and(|r| r == run))
+}

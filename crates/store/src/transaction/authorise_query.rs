@@ -28,19 +28,34 @@ use crate::{Key, Store};
 /// ```
 #[must_use]
 #[derive(Debug)]
-pub struct QueryGrant { key: Key, scope: Scope, authorised_at: WallTime }
+pub struct QueryGrant {
+    key: Key,
+    scope: Scope,
+    authorised_at: WallTime,
+}
 impl QueryGrant {
     /// Whose key it may be signed with.
-    pub const fn scope(&self) -> &Scope { &self.scope }
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
     /// The intent's item.
-    pub const fn key(&self) -> &Key { &self.key }
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
     /// The moment of the transaction on our wall clock.
-    pub const fn authorised_at(&self) -> WallTime { self.authorised_at }
+    pub const fn authorised_at(&self) -> WallTime {
+        self.authorised_at
+    }
 }
 
 impl Store {
     /// Authorises the QUERY, or says why not. No try starts after `deadline`.
-    pub async fn authorise_query(&self, intent: &Intent, deadline: WallTime, host: &Host) -> Result<QueryGrant, AccessRefused> {
+    pub async fn authorise_query(
+        &self,
+        intent: &Intent,
+        deadline: WallTime,
+        host: &Host,
+    ) -> Result<QueryGrant, AccessRefused> {
         let now = self.authorise_access(intent, authorising::asked, deadline, host).await?;
         Ok(QueryGrant { key: intent.key.clone(), scope: Scope::of(intent), authorised_at: now })
     }

@@ -25,7 +25,8 @@ pub enum Shredding {
 
 const TRIES_MAX: usize = 4;
 const BEGIN: &str = "SET #state = :deleting, #ledger_key = :deleting, #updated_at = :now, #ledger_ms = :now";
-const BEGIN_WITH_ARN: &str = "SET #state = :deleting, #ledger_key = :deleting, #updated_at = :now, #ledger_ms = :now, #secret_arn = :arn";
+const BEGIN_WITH_ARN: &str =
+    "SET #state = :deleting, #ledger_key = :deleting, #updated_at = :now, #ledger_ms = :now, #secret_arn = :arn";
 
 impl Store {
     /// Begins, or finds what was begun. Safe to repeat.
@@ -36,7 +37,9 @@ impl Store {
             let Some(found) = self.find_ledger(name).await? else { return Ok(Shredding::NoRecord) };
             match found.state {
                 LedgerState::Deleted => return Ok(Shredding::Gone),
-                LedgerState::Deleting if found.secret_arn.is_some() || from_arn.is_none() => return Ok(Shredding::Erase(found)),
+                LedgerState::Deleting if found.secret_arn.is_some() || from_arn.is_none() => {
+                    return Ok(Shredding::Erase(found));
+                }
                 LedgerState::Live if shred.reason == ORPHAN => return Ok(Shredding::Spared),
                 LedgerState::Creating | LedgerState::Live | LedgerState::Deleting => {}
             }
@@ -53,10 +56,19 @@ impl Store {
 
     /// Changed meanwhile: the next read tells how.
     async fn mark_deleting(&self, found: &Ledger, learnt: Option<&str>, now: WallTime) -> Result<(), StoreError> {
-        let write = Write::update(Table::Vault, ledger::key(&found.name), if learnt.is_some() { BEGIN_WITH_ARN } else { BEGIN })
-            .when("#state = :seen").value(":seen", s(found.state.as_str()))
-            .value(":deleting", s(LedgerState::Deleting.as_str())).value(":now", n(now.ms()));
-        let write = match learnt { Some(arn) => write.value(":arn", s(arn)), None => write };
+        let write = Write::update(
+            Table::Vault,
+            ledger::key(&found.name),
+            if learnt.is_some() { BEGIN_WITH_ARN } else { BEGIN },
+        )
+        .when("#state = :seen")
+        .value(":seen", s(found.state.as_str()))
+        .value(":deleting", s(LedgerState::Deleting.as_str()))
+        .value(":now", n(now.ms()));
+        let write = match learnt {
+            Some(arn) => write.value(":arn", s(arn)),
+            None => write,
+        };
         self.write_one(write).await.map(|_| ())
     }
 }

@@ -40,12 +40,23 @@ impl Store {
         if let Some((read, mut next)) = changing.deal {
             next.version = read.version + 1;
             next.orders_version = read.orders_version;
-            writes.push(Write::put(Table::Trading, deal::key(read.bot, read.deal.id), next.to_row()?).when(DEAL_AS_READ)
-                .value(":version", n(read.version)).value(":orders_version", n(read.orders_version)).value(":open", s("open")));
+            writes.push(
+                Write::put(Table::Trading, deal::key(read.bot, read.deal.id), next.to_row()?)
+                    .when(DEAL_AS_READ)
+                    .value(":version", n(read.version))
+                    .value(":orders_version", n(read.orders_version))
+                    .value(":open", s("open")),
+            );
         }
-        for wake in &changing.wakes { writes.push(wake.write()?); }
-        for key in &changing.gone { writes.push(Write::delete(Table::Trading, key.clone())); }
-        if let Some(activity) = &changing.activity { writes.push(activity.write()?); }
+        for wake in &changing.wakes {
+            writes.push(wake.write()?);
+        }
+        for key in &changing.gone {
+            writes.push(Write::delete(Table::Trading, key.clone()));
+        }
+        if let Some(activity) = &changing.activity {
+            writes.push(activity.write()?);
+        }
         settle(self.transact(token, &writes).await)?;
         Ok(changing.bot)
     }

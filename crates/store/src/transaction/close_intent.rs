@@ -61,22 +61,35 @@ const FIRST_LOOK_IF: &str = "#state = :unknown";
 impl Store {
     /// Ends the intent; `why` is for the owner's timeline.
     pub async fn close_intent(
-        &self, intent: &Intent, place: (BotId, DealId, &Pair), ending: Ending, why: &str, host: &Host,
+        &self,
+        intent: &Intent,
+        place: (BotId, DealId, &Pair),
+        ending: Ending,
+        why: &str,
+        host: &Host,
     ) -> Result<Recorded, StoreError> {
         let (bot, deal, pair) = place;
         let (from, or_from) = ending.from();
-        let write = Write::update(Table::Trading, intent.key.clone(), INTENT).when(INTENT_IF)
-            .value(":final", s(ending.state().as_str())).value(":why", s(why)).value(":ttl", n(kept_until(host.clock.now())))
-            .value(":from", s(from.as_str())).value(":or_from", s(or_from.unwrap_or(from).as_str()));
+        let write = Write::update(Table::Trading, intent.key.clone(), INTENT)
+            .when(INTENT_IF)
+            .value(":final", s(ending.state().as_str()))
+            .value(":why", s(why))
+            .value(":ttl", n(kept_until(host.clock.now())))
+            .value(":from", s(from.as_str()))
+            .value(":or_from", s(or_from.unwrap_or(from).as_str()));
         let wake = due(intent, bot, deal, pair, host);
         self.with_wake(vec![write], 1, bot, deal, wake, host).await
     }
 
     /// Notes that an UNKNOWN order was found nowhere, and answers since when that is so; `None` when it is not UNKNOWN.
     pub async fn note_absence(&self, place: &Key, now: WallTime) -> Result<Option<WallTime>, StoreError> {
-        let write = Write::update(Table::Trading, place.clone(), FIRST_LOOK).when(FIRST_LOOK_IF)
-            .value(":unknown", s(IntentState::Unknown.as_str())).value(":now", n(now.ms()));
-        if self.write_one(write).await?.is_err() { return Ok(None); }
+        let write = Write::update(Table::Trading, place.clone(), FIRST_LOOK)
+            .when(FIRST_LOOK_IF)
+            .value(":unknown", s(IntentState::Unknown.as_str()))
+            .value(":now", n(now.ms()));
+        if self.write_one(write).await?.is_err() {
+            return Ok(None);
+        }
         let row = self.read(Table::Trading, place).await?;
         row.map(|row| row.number("absent_at").map(WallTime::from_ms)).transpose()
     }

@@ -9,13 +9,13 @@
 //! | `FUNDS#` put, version + 1; only when the deal ended | version as read |
 //! | `ACTIVITY#` put | there is none of this id |
 
+use crate::attribute::{n, s};
 use crate::entity::activity::Activity;
 use crate::entity::bot::Bot;
 use crate::entity::deal::{self, StoredDeal};
 use crate::entity::funds::Funds;
 use crate::entity::intent::Intent;
 use crate::entity::wake::Wake;
-use crate::attribute::{n, s};
 use crate::write::Write;
 use crate::{Key, Store, StoreError, Table, TransactFailed};
 
@@ -67,11 +67,18 @@ impl Store {
         let read = committing.read;
         committing.next.version = read.version + 1;
         committing.next.orders_version = read.orders_version;
-        let deal = Write::put(Table::Trading, deal::key(read.bot, read.deal.id), committing.next.to_row()?).when(DEAL_AS_READ)
-            .value(":version", n(read.version)).value(":orders_version", n(read.orders_version)).value(":open", s("open"));
+        let deal = Write::put(Table::Trading, deal::key(read.bot, read.deal.id), committing.next.to_row()?)
+            .when(DEAL_AS_READ)
+            .value(":version", n(read.version))
+            .value(":orders_version", n(read.orders_version))
+            .value(":open", s("open"));
         let mut writes = vec![deal];
-        if let Some((bot, read_version)) = &committing.bot { writes.push(bot.write_over(*read_version)?); }
-        if let Some(funds) = &committing.funds { writes.push(funds.write()?); }
+        if let Some((bot, read_version)) = &committing.bot {
+            writes.push(bot.write_over(*read_version)?);
+        }
+        if let Some(funds) = &committing.funds {
+            writes.push(funds.write()?);
+        }
         rest(&mut writes, &committing.wakes, &committing.gone, &committing.intents, &committing.activity)?;
         settle(self.transact(token, &writes).await)
     }
@@ -79,11 +86,21 @@ impl Store {
 
 /// The writes that decisions and starts have in common.
 pub(super) fn rest(
-    writes: &mut Vec<Write>, wakes: &[Wake], gone: &[Key], intents: &[Intent], activity: &Activity,
+    writes: &mut Vec<Write>,
+    wakes: &[Wake],
+    gone: &[Key],
+    intents: &[Intent],
+    activity: &Activity,
 ) -> Result<(), StoreError> {
-    for wake in wakes { writes.push(wake.write()?); }
-    for key in gone { writes.push(Write::delete(Table::Trading, key.clone())); }
-    for intent in intents.iter().take(INTENTS_MAX) { writes.push(intent.write_if_absent()?); }
+    for wake in wakes {
+        writes.push(wake.write()?);
+    }
+    for key in gone {
+        writes.push(Write::delete(Table::Trading, key.clone()));
+    }
+    for intent in intents.iter().take(INTENTS_MAX) {
+        writes.push(intent.write_if_absent()?);
+    }
     writes.push(activity.write()?);
     Ok(())
 }

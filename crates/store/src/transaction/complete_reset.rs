@@ -69,7 +69,9 @@ pub struct Completing<'a> {
 
 /// The reset is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResetDone { pub connections_removed: usize }
+pub struct ResetDone {
+    pub connections_removed: usize,
+}
 
 /// Why it is not; in order of precedence. Nothing was changed, but for `OutcomeUnknown`.
 #[derive(Debug, thiserror::Error)]
@@ -93,13 +95,29 @@ pub enum ResetRefused {
 
 /// The writes by name, in write order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Item { Token, Pointer, User, Credential, RecoveryCode, Connection, Shred, Notice, Audit }
+enum Item {
+    Token,
+    Pointer,
+    User,
+    Credential,
+    RecoveryCode,
+    Connection,
+    Shred,
+    Notice,
+    Audit,
+}
 
 /// What a try led to, when it is not over.
-enum Next { Done, Refused(ResetRefused), ReadAgain }
+enum Next {
+    Done,
+    Refused(ResetRefused),
+    ReadAgain,
+}
 
-const USE_TOKEN: &str = "SET #used_at = :now, #used_by = :used_by, #not_me = :not_me, #not_me_until = :not_me_until, #ttl = :ttl";
-const TOKEN_OPEN: &str = "attribute_exists(pk) AND attribute_not_exists(#used_at) AND #expires_at > :now AND #cred_version = :cred_version";
+const USE_TOKEN: &str =
+    "SET #used_at = :now, #used_by = :used_by, #not_me = :not_me, #not_me_until = :not_me_until, #ttl = :ttl";
+const TOKEN_OPEN: &str =
+    "attribute_exists(pk) AND attribute_not_exists(#used_at) AND #expires_at > :now AND #cred_version = :cred_version";
 const IS_NEWEST: &str = "#newest = :hash";
 const RAISE_ALL: &str = "SET #cred_version = #cred_version + :one, #session_gen = #session_gen + :one, #trade_epoch = :epoch, \
     #trading_state = :state, #cooling_until = :cooling, #held_at = :held";
@@ -119,14 +137,22 @@ impl Store {
         // RF-12: stands in the used token, whichever of our tries it was that used it.
         let used_by = host.entropy.ulid(host.clock.now()).to_string();
         for attempt in 0..TRIES_MAX {
-            if attempt > 0 { host.clock.wait(pause(attempt)).await; }
-            if host.clock.monotonic().ms_since(started) >= TRIES_MS_MAX { break; }
+            if attempt > 0 {
+                host.clock.wait(pause(attempt)).await;
+            }
+            if host.clock.monotonic().ms_since(started) >= TRIES_MS_MAX {
+                break;
+            }
             let now = host.clock.now();
             let user = self.find_user(what.user).await?.ok_or(ResetRefused::TokenDead)?;
-            if user.cred_version != what.cred_version { return Err(ResetRefused::TokenDead); }
+            if user.cred_version != what.cred_version {
+                return Err(ResetRefused::TokenDead);
+            }
             // RF-21: read after the version that the transaction compares, so that the list cannot be outdated.
-            let live: Vec<_> = self.list_connections(what.user).await?.into_iter().filter(|c| c.status == Status::Live).collect();
-            let (names, writes): (Vec<Item>, Vec<Write>) = items(what, &user, &live, &used_by, host, now)?.into_iter().unzip();
+            let live: Vec<_> =
+                self.list_connections(what.user).await?.into_iter().filter(|c| c.status == Status::Live).collect();
+            let (names, writes): (Vec<Item>, Vec<Write>) =
+                items(what, &user, &live, &used_by, host, now)?.into_iter().unzip();
             let done = ResetDone { connections_removed: live.len() };
             match self.send_reset(&host.entropy.ulid(now).to_string(), &writes, host).await {
                 Ok(()) => return Ok(done),
@@ -136,10 +162,16 @@ impl Store {
                     Next::ReadAgain => {}
                 },
                 Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. })) => {
-                    return if self.was_used_by(what.token, &used_by).await { Ok(done) } else { Err(ResetRefused::OutcomeUnknown) };
+                    return if self.was_used_by(what.token, &used_by).await {
+                        Ok(done)
+                    } else {
+                        Err(ResetRefused::OutcomeUnknown)
+                    };
                 }
                 // Throttled: nothing was written, and the next try may fit.
-                Err(TransactFailed::Store(StoreError::Unavailable { what })) => tracing::warn!(%what, attempt, "reset not accepted"),
+                Err(TransactFailed::Store(StoreError::Unavailable { what })) => {
+                    tracing::warn!(%what, attempt, "reset not accepted")
+                }
                 Err(TransactFailed::Store(error)) => return Err(error.into()),
             }
         }
@@ -163,7 +195,9 @@ impl Store {
             answer = self.transact(token, writes).await;
         }
         match answer {
-            Err(TransactFailed::Cancelled(cancelled)) if !cancelled.only_contention() => Err(TransactFailed::Cancelled(cancelled)),
+            Err(TransactFailed::Cancelled(cancelled)) if !cancelled.only_contention() => {
+                Err(TransactFailed::Cancelled(cancelled))
+            }
             Err(_) => Err(TransactFailed::Store(StoreError::OutcomeUnknown { what: "complete_reset".into() })),
             Ok(()) => Ok(()),
         }
@@ -177,14 +211,24 @@ impl Store {
 
 /// The pause before the nth further try: 50 ms, doubled up to half a second; twenty of them stay below ten seconds.
 const fn pause(attempt: u32) -> Duration {
-    Duration::from_millis(match attempt { 0 | 1 => 50, 2 => 100, 3 => 200, 4 => 400, _ => 500 })
+    Duration::from_millis(match attempt {
+        0 | 1 => 50,
+        2 => 100,
+        3 => 200,
+        4 => 400,
+        _ => 500,
+    })
 }
 
 /// What a cancelled try means. The token's word counts first: it tells whether an earlier try of ours had succeeded.
 fn after(cancelled: &Cancelled, names: &[Item], used_by: &str) -> Next {
     let Some((index, found)) = cancelled.first_failed_condition() else {
-        if cancelled.only_contention() { return Next::ReadAgain; }
-        return Next::Refused(ResetRefused::Store(StoreError::Unavailable { what: "complete_reset: cancelled for no known reason".into() }));
+        if cancelled.only_contention() {
+            return Next::ReadAgain;
+        }
+        return Next::Refused(ResetRefused::Store(StoreError::Unavailable {
+            what: "complete_reset: cancelled for no known reason".into(),
+        }));
     };
     match names.get(index) {
         Some(Item::Token) if found.and_then(|row| row.text_if("used_by")) == Some(used_by) => Next::Done,
@@ -196,37 +240,78 @@ fn after(cancelled: &Cancelled, names: &[Item], used_by: &str) -> Next {
 }
 
 fn items(
-    what: &Completing<'_>, user: &User, live: &[Connection], used_by: &str, host: &Host, now: WallTime,
+    what: &Completing<'_>,
+    user: &User,
+    live: &[Connection],
+    used_by: &str,
+    host: &Host,
+    now: WallTime,
 ) -> Result<Vec<(Item, Write)>, StoreError> {
     let not_me_until = now.plus_seconds(reset_token::NOT_ME_LIFE_S);
     let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::PasswordReset, now));
     let mut items = vec![
-        (Item::Token, Write::update(Table::Identity, reset_token::key(what.token), USE_TOKEN).when(TOKEN_OPEN)
-            .value(":now", n(now.ms())).value(":used_by", s(used_by)).value(":cred_version", n(what.cred_version.value()))
-            .value(":not_me", s(what.not_me.hash.as_str())).value(":not_me_until", n(not_me_until.ms()))
-            .value(":ttl", n(not_me_until.plus_seconds(60).seconds()))),
-        (Item::Pointer, Write::check(Table::Identity, reset_token::pointer_key(what.user)).when(IS_NEWEST).value(":hash", s(what.token.as_str()))),
-        (Item::User, Write::update(Table::Identity, user::key(what.user), RAISE_ALL).when(USER_AS_READ)
-            .value(":one", n(1)).value(":cred_version", n(what.cred_version.value())).value(":set", n(user.conn_set_version.value()))
-            .value(":epoch", n(user.trade_epoch.next().value())).value(":state", s(state)).value(":cooling", n(cooling)).value(":held", n(held))),
+        (
+            Item::Token,
+            Write::update(Table::Identity, reset_token::key(what.token), USE_TOKEN)
+                .when(TOKEN_OPEN)
+                .value(":now", n(now.ms()))
+                .value(":used_by", s(used_by))
+                .value(":cred_version", n(what.cred_version.value()))
+                .value(":not_me", s(what.not_me.hash.as_str()))
+                .value(":not_me_until", n(not_me_until.ms()))
+                .value(":ttl", n(not_me_until.plus_seconds(60).seconds())),
+        ),
+        (
+            Item::Pointer,
+            Write::check(Table::Identity, reset_token::pointer_key(what.user))
+                .when(IS_NEWEST)
+                .value(":hash", s(what.token.as_str())),
+        ),
+        (
+            Item::User,
+            Write::update(Table::Identity, user::key(what.user), RAISE_ALL)
+                .when(USER_AS_READ)
+                .value(":one", n(1))
+                .value(":cred_version", n(what.cred_version.value()))
+                .value(":set", n(user.conn_set_version.value()))
+                .value(":epoch", n(user.trade_epoch.next().value()))
+                .value(":state", s(state))
+                .value(":cooling", n(cooling))
+                .value(":held", n(held)),
+        ),
         (Item::Credential, credential_write(what, now)),
     ];
     if let Some(Factor::RecoveryCode(code)) = what.factor {
-        items.push((Item::RecoveryCode, Write::delete(Table::Identity, recovery_code::key(what.user, code)).when("attribute_exists(pk)")));
+        items.push((
+            Item::RecoveryCode,
+            Write::delete(Table::Identity, recovery_code::key(what.user, code)).when("attribute_exists(pk)"),
+        ));
     }
     for connection in live {
-        items.push((Item::Connection, Write::update(Table::Vault, connection::key(what.user, connection.id), REVOKE).when(LIVE_AT_EPOCH)
-            .value(":revoked", s("REVOKED")).value(":live", s("LIVE")).value(":epoch", n(connection.epoch.value())).value(":now", n(now.ms()))
-            .value(":by", s(BY_RESET)).value(":ttl", n(now.plus_seconds(REVOKED_LIFE_S).seconds()))));
+        items.push((
+            Item::Connection,
+            Write::update(Table::Vault, connection::key(what.user, connection.id), REVOKE)
+                .when(LIVE_AT_EPOCH)
+                .value(":revoked", s("REVOKED"))
+                .value(":live", s("LIVE"))
+                .value(":epoch", n(connection.epoch.value()))
+                .value(":now", n(now.ms()))
+                .value(":by", s(BY_RESET))
+                .value(":ttl", n(now.plus_seconds(REVOKED_LIFE_S).seconds())),
+        ));
     }
     for connection in live {
-        let shred = Shred { connection: connection.id, secret_arn: connection.secret_arn.clone(), reason: BY_RESET.into() };
+        let shred =
+            Shred { connection: connection.id, secret_arn: connection.secret_arn.clone(), reason: BY_RESET.into() };
         items.push((Item::Shred, job::put_shred(JobId::new(host.entropy.ulid(now)), what.user, &shred, now)?));
     }
     let mail = notice(what, live.len(), now);
     items.push((Item::Notice, job::put_mail(JobId::new(host.entropy.ulid(now)), Some(what.user), &mail, now)?));
     let event = SecurityEvent::PasswordReset.name();
-    items.push((Item::Audit, audit::put(what.user, host.entropy.ulid(now), event, what.factor.map(Factor::name), what.source, now)));
+    items.push((
+        Item::Audit,
+        audit::put(what.user, host.entropy.ulid(now), event, what.factor.map(Factor::name), what.source, now),
+    ));
     Ok(items)
 }
 
@@ -235,8 +320,13 @@ fn credential_write(what: &Completing<'_>, now: WallTime) -> Write {
     let write = match what.factor {
         None => Write::update(Table::Identity, key, NEW_HASH).when(NO_FACTOR),
         Some(factor) => {
-            let condition = match factor { Factor::Totp(_) => STEP_UNUSED, Factor::RecoveryCode(_) => FACTOR_ON };
-            Write::update(Table::Identity, key, NEW_HASH_AND_STEP).when(condition).value(":step", n(factor.last_step(now).value()))
+            let condition = match factor {
+                Factor::Totp(_) => STEP_UNUSED,
+                Factor::RecoveryCode(_) => FACTOR_ON,
+            };
+            Write::update(Table::Identity, key, NEW_HASH_AND_STEP)
+                .when(condition)
+                .value(":step", n(factor.last_step(now).value()))
         }
     };
     write.value(":hash", s(what.hash.as_phc())).value(":pepper", s(what.hash.pepper().as_str()))
@@ -249,9 +339,12 @@ fn notice(what: &Completing<'_>, connections_removed: usize, now: WallTime) -> M
     Mail {
         to: what.to.to_string(),
         notice: Notice::PasswordWasReset {
-            at: now.to_string(), connections_removed, orders_left_open: what.orders_left_open.to_vec(),
+            at: now.to_string(),
+            connections_removed,
+            orders_left_open: what.orders_left_open.to_vec(),
             orders_in_flight: what.orders_in_flight.to_vec(),
-            may_still_arrive_until: now.plus_seconds(TAIL_S).to_string(), not_me_token,
+            may_still_arrive_until: now.plus_seconds(TAIL_S).to_string(),
+            not_me_token,
         },
     }
 }
@@ -262,7 +355,8 @@ mod tests {
     use crate::attribute::Row;
     use crate::write::Reason;
 
-    const NAMES: [Item; 7] = [Item::Token, Item::Pointer, Item::User, Item::Credential, Item::RecoveryCode, Item::Connection, Item::Notice];
+    const NAMES: [Item; 7] =
+        [Item::Token, Item::Pointer, Item::User, Item::Credential, Item::RecoveryCode, Item::Connection, Item::Notice];
 
     fn check(at: usize, reason: Reason, expected: &str) {
         let mut reasons = vec![Reason::Fine; NAMES.len()];
@@ -280,7 +374,11 @@ mod tests {
         for at in 0..NAMES.len() {
             check(at, Reason::Conflict, "again");
             check(at, Reason::Throttled, "again");
-            check(at, Reason::Other("ItemCollectionSizeLimitExceeded".into()), "store unavailable: complete_reset: cancelled for no known reason");
+            check(
+                at,
+                Reason::Other("ItemCollectionSizeLimitExceeded".into()),
+                "store unavailable: complete_reset: cancelled for no known reason",
+            );
         }
     }
 
@@ -300,7 +398,12 @@ mod tests {
     #[test]
     fn rf_12_the_tokens_word_counts_before_all_others() {
         let ours = Reason::ConditionFailed(Some(Row::default().with("used_by", s("me"))));
-        let reasons = Cancelled(vec![ours, Reason::ConditionFailed(None), Reason::ConditionFailed(None), Reason::ConditionFailed(None)]);
+        let reasons = Cancelled(vec![
+            ours,
+            Reason::ConditionFailed(None),
+            Reason::ConditionFailed(None),
+            Reason::ConditionFailed(None),
+        ]);
         assert!(matches!(after(&reasons, &NAMES, "me"), Next::Done));
     }
 

@@ -7,11 +7,11 @@
 //! | `RECOVERY#` ten puts, codes of an earlier set deleted | none: `codes_set` guards them |
 //! | outbox notice, audit row | there is none of these ids |
 
+use account::WallTime;
 use account::id::JobId;
 use account::recovery_code::NewRecoveryCode;
 use account::security_event::SecurityEvent;
 use account::totp::TotpStep;
-use account::WallTime;
 use ulid::Ulid;
 
 use crate::attribute::{n, s, truth};
@@ -50,7 +50,10 @@ const PENDING_AFTER_OLD_SET: &str = "#pending_seed = :seed AND #pending_until > 
     AND #totp_last_step < :step AND #codes_set = :old_set";
 
 #[derive(Clone, Copy)]
-enum Item { User, Credential }
+enum Item {
+    User,
+    Credential,
+}
 
 impl Store {
     /// Turns it on.
@@ -59,13 +62,23 @@ impl Store {
         let old = self.recovery_codes(user.id).await?;
         let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorAdded, *now));
         let frozen = user.frozen.after(SecurityEvent::FactorAdded, *now);
-        let turn_on = Write::update(Table::Identity, credential::key(user.id), TURN_ON).value(":seed", s(&pending.sealed_seed))
-            .value(":now", n(now.ms())).value(":step", n(step.value())).value(":codes_set", s(id));
+        let turn_on = Write::update(Table::Identity, credential::key(user.id), TURN_ON)
+            .value(":seed", s(&pending.sealed_seed))
+            .value(":now", n(now.ms()))
+            .value(":step", n(step.value()))
+            .value(":codes_set", s(id));
         let mut writes = vec![
-            Write::update(Table::Identity, user::key(user.id), FACTOR_ADDED).when(SAME).value(":true", truth(true)).value(":one", n(1))
-                .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
-                .value(":state", s(state)).value(":cooling", n(cooling)).value(":held", n(held))
-                .value(":frozen_until", n(frozen.frozen_until().ms())).value(":frozen_why", s(frozen_why(frozen))),
+            Write::update(Table::Identity, user::key(user.id), FACTOR_ADDED)
+                .when(SAME)
+                .value(":true", truth(true))
+                .value(":one", n(1))
+                .value(":cred_version", n(user.cred_version.value()))
+                .value(":session_gen", n(user.session_gen.value()))
+                .value(":state", s(state))
+                .value(":cooling", n(cooling))
+                .value(":held", n(held))
+                .value(":frozen_until", n(frozen.frozen_until().ms()))
+                .value(":frozen_why", s(frozen_why(frozen))),
             match &credential.codes_set {
                 None => turn_on.when(PENDING),
                 Some(old_set) => turn_on.when(PENDING_AFTER_OLD_SET).value(":old_set", s(old_set)),
@@ -76,8 +89,12 @@ impl Store {
         writes.extend(swap_codes(&old, codes, user.id, *now));
         match self.transact_surely(&id.to_string(), &writes).await {
             Ok(()) => Ok(()),
-            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => Err(FactorChangeRefused::ChangedMeanwhile),
-            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::Credential as usize) => Err(FactorChangeRefused::EnrolmentOver),
+            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => {
+                Err(FactorChangeRefused::ChangedMeanwhile)
+            }
+            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::Credential as usize) => {
+                Err(FactorChangeRefused::EnrolmentOver)
+            }
             Err(TransactFailed::Cancelled(_)) => Err(FactorChangeRefused::Busy),
             Err(TransactFailed::Store(error)) => Err(error.into()),
         }

@@ -20,8 +20,10 @@ impl Store {
     }
     /// Removes a stopped bot; what its deals did stays. `false`: it was changed in between, or it is not stopped.
     pub async fn delete_bot(&self, bot: &Bot) -> Result<bool, StoreError> {
-        let write = Write::delete(Table::Trading, bot::key(bot.id)).when(STOPPED_AS_READ)
-            .value(":read", n(bot.version)).value(":stopped", s("STOPPED"));
+        let write = Write::delete(Table::Trading, bot::key(bot.id))
+            .when(STOPPED_AS_READ)
+            .value(":read", n(bot.version))
+            .value(":stopped", s("STOPPED"));
         Ok(self.write_one(write).await?.is_ok())
     }
 }

@@ -57,8 +57,11 @@ impl Store {
     /// Detaches it. Detaching what is revoked already changes nothing and is no error.
     pub async fn detach_connection(&self, detaching: Detaching<'_>, now: WallTime) -> Result<(), DetachRefused> {
         for _ in 0..TRIES_MAX {
-            let found = self.find_connection(detaching.user, detaching.connection).await?.ok_or(DetachRefused::NotFound)?;
-            if found.status != Status::Live { return Ok(()); }
+            let found =
+                self.find_connection(detaching.user, detaching.connection).await?.ok_or(DetachRefused::NotFound)?;
+            if found.status != Status::Live {
+                return Ok(());
+            }
             match self.transact(detaching.token, &writes(&detaching, &found, now)?).await {
                 Ok(()) => return Ok(()),
                 // A lost answer: the next round reads what came of it.
@@ -73,10 +76,17 @@ impl Store {
 fn writes(detaching: &Detaching<'_>, found: &Connection, now: WallTime) -> Result<Vec<Write>, StoreError> {
     let shred = Shred { connection: found.id, secret_arn: found.secret_arn.clone(), reason: BY_OWNER.into() };
     Ok(vec![
-        Write::update(Table::Vault, connection::key(found.user, found.id), REVOKE).when(LIVE_AT_EPOCH)
-            .value(":revoked", s("REVOKED")).value(":live", s("LIVE")).value(":epoch", n(found.epoch.value())).value(":now", n(now.ms()))
-            .value(":by", s(BY_OWNER)).value(":ttl", n(now.plus_seconds(REVOKED_LIFE_S).seconds())),
-        Write::update(Table::Identity, user::key(found.user), RAISE_SET).when("attribute_exists(pk)").value(":one", n(1)),
+        Write::update(Table::Vault, connection::key(found.user, found.id), REVOKE)
+            .when(LIVE_AT_EPOCH)
+            .value(":revoked", s("REVOKED"))
+            .value(":live", s("LIVE"))
+            .value(":epoch", n(found.epoch.value()))
+            .value(":now", n(now.ms()))
+            .value(":by", s(BY_OWNER))
+            .value(":ttl", n(now.plus_seconds(REVOKED_LIFE_S).seconds())),
+        Write::update(Table::Identity, user::key(found.user), RAISE_SET)
+            .when("attribute_exists(pk)")
+            .value(":one", n(1)),
         job::put_shred(detaching.shred_job, found.user, &shred, now)?,
         job::put_mail(detaching.mail_job, Some(found.user), detaching.mail, now)?,
     ])

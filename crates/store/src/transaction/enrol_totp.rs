@@ -4,14 +4,14 @@
 //! read. The pending seed opens nothing until `confirm_totp` (TP-2).
 //! `count_enrolment_try` writes: `CRED#` pending_tries. conditions: this very seed, tries as read (TP-9, RL-3).
 
-use account::WallTime;
 use account::UserId;
+use account::WallTime;
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
+use crate::entity::audit;
 use crate::entity::credential::{self, PendingTotp};
 use crate::entity::user::User;
-use crate::entity::audit;
 use crate::transaction::spend_step_up::StepUpProof;
 use crate::transaction::start_session::same_user;
 use crate::write::{TransactFailed, Write};
@@ -54,21 +54,38 @@ const COUNT: &str = "SET #pending_tries = :next";
 const AS_READ: &str = "#pending_seed = :seed AND #pending_tries = :tries";
 
 #[derive(Clone, Copy)]
-enum Item { User, Credential }
+enum Item {
+    User,
+    Credential,
+}
 
 impl Store {
     /// Stores the pending seed; an earlier one that was not confirmed is gone.
-    pub async fn enrol_totp(&self, user: &User, proof: StepUpProof, sealed_seed: &str, id: Ulid, now: WallTime) -> Result<(), FactorChangeRefused> {
+    pub async fn enrol_totp(
+        &self,
+        user: &User,
+        proof: StepUpProof,
+        sealed_seed: &str,
+        id: Ulid,
+        now: WallTime,
+    ) -> Result<(), FactorChangeRefused> {
         let writes = [
             same_user(user),
-            Write::update(Table::Identity, credential::key(proof.user()), PEND).when(NO_FACTOR).value(":seed", s(sealed_seed))
-                .value(":until", n(now.plus_seconds(PENDING_S).ms())).value(":none", n(0)),
+            Write::update(Table::Identity, credential::key(proof.user()), PEND)
+                .when(NO_FACTOR)
+                .value(":seed", s(sealed_seed))
+                .value(":until", n(now.plus_seconds(PENDING_S).ms()))
+                .value(":none", n(0)),
             audit::put(user.id, id, "second_factor_enrolment_started", None, None, now),
         ];
         match self.transact_surely(&id.to_string(), &writes).await {
             Ok(()) => Ok(()),
-            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => Err(FactorChangeRefused::ChangedMeanwhile),
-            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::Credential as usize) => Err(FactorChangeRefused::FactorExists),
+            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => {
+                Err(FactorChangeRefused::ChangedMeanwhile)
+            }
+            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::Credential as usize) => {
+                Err(FactorChangeRefused::FactorExists)
+            }
             Err(TransactFailed::Cancelled(_)) => Err(FactorChangeRefused::Busy),
             Err(TransactFailed::Store(error)) => Err(error.into()),
         }
@@ -76,8 +93,11 @@ impl Store {
 
     /// Counts a try before it is evaluated; `false` when another was counted first: then this one is not evaluated.
     pub async fn count_enrolment_try(&self, user: UserId, pending: &PendingTotp) -> Result<bool, StoreError> {
-        let write = Write::update(Table::Identity, credential::key(user), COUNT).when(AS_READ).value(":seed", s(&pending.sealed_seed))
-            .value(":tries", n(pending.tries)).value(":next", n(pending.tries.saturating_add(1)));
+        let write = Write::update(Table::Identity, credential::key(user), COUNT)
+            .when(AS_READ)
+            .value(":seed", s(&pending.sealed_seed))
+            .value(":tries", n(pending.tries))
+            .value(":next", n(pending.tries.saturating_add(1)));
         Ok(self.write_one(write).await?.is_ok())
     }
 
@@ -85,7 +105,9 @@ impl Store {
     pub(crate) async fn transact_surely(&self, token: &str, writes: &[Write]) -> Result<(), TransactFailed> {
         let mut answer = self.transact(token, writes).await;
         for _ in 0..2 {
-            if !matches!(answer, Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. }))) { break; }
+            if !matches!(answer, Err(TransactFailed::Store(StoreError::OutcomeUnknown { .. }))) {
+                break;
+            }
             answer = self.transact(token, writes).await;
         }
         answer

@@ -14,7 +14,9 @@ use crate::{Key, Store, StoreError, Table};
 /// How long a worker may take for one mail, in seconds: longer than its time limit of 30 s.
 pub const LEASE_S: i64 = 60;
 
-fn lease_key(job: JobId) -> Key { Key::new(format!("JOB#{job}"), "LEASE") }
+fn lease_key(job: JobId) -> Key {
+    Key::new(format!("JOB#{job}"), "LEASE")
+}
 
 impl Store {
     /// Done. `false` when it was done before (RF-28).
@@ -26,12 +28,16 @@ impl Store {
         let until = now.plus_seconds(LEASE_S);
         let write = Write::update(Table::Outbox, lease_key(job), "SET #until = :until, #ttl = :ttl")
             .when("attribute_not_exists(#until) OR #until <= :now")
-            .value(":until", n(until.ms())).value(":ttl", n(until.plus_seconds(86_400).seconds())).value(":now", n(now.ms()));
+            .value(":until", n(until.ms()))
+            .value(":ttl", n(until.plus_seconds(86_400).seconds()))
+            .value(":now", n(now.ms()));
         Ok(self.write_one(write).await?.is_ok())
     }
     /// Gives the right back: the mail was certainly not sent.
     pub async fn release_mail(&self, job: JobId) -> Result<(), StoreError> {
-        let write = Write::update(Table::Outbox, lease_key(job), "SET #until = :zero").when("attribute_exists(#until)").value(":zero", n(0));
+        let write = Write::update(Table::Outbox, lease_key(job), "SET #until = :zero")
+            .when("attribute_exists(#until)")
+            .value(":zero", n(0));
         self.write_one(write).await.map(|_| ())
     }
 }

@@ -12,10 +12,10 @@ use account::{UserId, WallTime};
 use std::net::IpAddr;
 use ulid::Ulid;
 
-use crate::entity::budget::{Kind, Whose, budget_write};
-use crate::entity::proof::{self, Proof};
 use crate::attribute::{n, s};
+use crate::entity::budget::{Kind, Whose, budget_write};
 use crate::entity::job::{Mail, put_mail};
+use crate::entity::proof::{self, Proof};
 use crate::entity::user::{User, frozen_why};
 use crate::entity::{audit, user};
 use crate::transaction::spend_factor::Factor;
@@ -25,7 +25,10 @@ use crate::{Store, StoreError, Table};
 
 /// What is charged before anything is evaluated, with the versions read.
 #[derive(Debug)]
-pub struct Charge { pub password: (LoginBudget, u64), pub factor: Option<(FactorBudget, u64)> }
+pub struct Charge {
+    pub password: (LoginBudget, u64),
+    pub factor: Option<(FactorBudget, u64)>,
+}
 
 /// The proof and what it was earned with.
 #[derive(Debug)]
@@ -39,24 +42,47 @@ pub struct Earned<'a> {
 
 /// Which part of a step-up was wrong; for the audit row, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong { Password, Factor }
+pub enum Wrong {
+    Password,
+    Factor,
+}
 
 impl Wrong {
-    const fn name(self) -> &'static str { match self { Wrong::Password => "password", Wrong::Factor => "totp" } }
+    const fn name(self) -> &'static str {
+        match self {
+            Wrong::Password => "password",
+            Wrong::Factor => "totp",
+        }
+    }
 }
 
 impl Charge {
-    fn writes(&self, user: UserId, raise: u64, password: &LoginBudget, factor: &FactorBudget, now: WallTime) -> Result<Vec<Write>, StoreError> {
+    fn writes(
+        &self,
+        user: UserId,
+        raise: u64,
+        password: &LoginBudget,
+        factor: &FactorBudget,
+        now: WallTime,
+    ) -> Result<Vec<Write>, StoreError> {
         let whose = Whose::User(user);
         let mut writes = vec![budget_write(&whose, Kind::StepUp, password, self.password.1 + raise, now)?];
-        if let Some((_, version)) = &self.factor { writes.push(budget_write(&whose, Kind::Factor, factor, version + raise, now)?); }
+        if let Some((_, version)) = &self.factor {
+            writes.push(budget_write(&whose, Kind::Factor, factor, version + raise, now)?);
+        }
         Ok(writes)
     }
 }
 
 impl Store {
     /// Charges the budgets; `false` when another step-up was charged first.
-    pub async fn charge_step_up(&self, user: UserId, charge: &Charge, id: Ulid, now: WallTime) -> Result<bool, StoreError> {
+    pub async fn charge_step_up(
+        &self,
+        user: UserId,
+        charge: &Charge,
+        id: Ulid,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
         let factor = charge.factor.as_ref().map_or(FactorBudget::FRESH, |(state, _)| *state);
         let writes = charge.writes(user, 0, &charge.password.0, &factor, now)?;
         match self.transact(&id.to_string(), &writes).await {
@@ -66,7 +92,13 @@ impl Store {
         }
     }
     /// Takes the charge back after a fault of ours (RF-31).
-    pub async fn refund_step_up(&self, user: UserId, charge: &Charge, id: Ulid, now: WallTime) -> Result<(), StoreError> {
+    pub async fn refund_step_up(
+        &self,
+        user: UserId,
+        charge: &Charge,
+        id: Ulid,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
         let factor = charge.factor.as_ref().map_or(FactorBudget::FRESH, |(state, _)| state.refunded(now));
         let writes = charge.writes(user, 1, &charge.password.0.refunded(now), &factor, now)?;
         match self.transact(&id.to_string(), &writes).await {
@@ -77,18 +109,31 @@ impl Store {
     /// Records a refusal (LG-6). When the password was wrong, no factor was looked at and its charge goes back: else whoever
     /// found an open session could close the owner's login without knowing the password (TP-10).
     pub async fn refuse_step_up(
-        &self, user: UserId, charge: &Charge, wrong: Wrong, id: Ulid, source: Option<IpAddr>, now: WallTime,
+        &self,
+        user: UserId,
+        charge: &Charge,
+        wrong: Wrong,
+        id: Ulid,
+        source: Option<IpAddr>,
+        now: WallTime,
     ) -> Result<(), StoreError> {
         if let (Wrong::Password, Some((state, version))) = (wrong, &charge.factor) {
             // Another attempt may have been charged since: then the count stays, which is the stricter side.
-            self.write_budget(&Whose::User(user), Kind::Factor, &state.refunded(now), version.saturating_add(1), now).await?;
+            self.write_budget(&Whose::User(user), Kind::Factor, &state.refunded(now), version.saturating_add(1), now)
+                .await?;
         }
         let event = audit::put(user, id, "step_up_refused", Some(wrong.name()), source, now);
         self.write_one(event).await.map(|_| ())
     }
     /// Stores the proof and spends what it was earned with.
     pub async fn issue_step_up(
-        &self, user: &User, charge: &Charge, earned: Earned<'_>, id: Ulid, source: Option<IpAddr>, now: WallTime,
+        &self,
+        user: &User,
+        charge: &Charge,
+        earned: Earned<'_>,
+        id: Ulid,
+        source: Option<IpAddr>,
+        now: WallTime,
     ) -> Result<(), StartRefused> {
         let Earned { factor, proof, hash, notice } = earned;
         let mut writes = vec![
@@ -96,9 +141,15 @@ impl Store {
             Write::put(Table::Identity, proof::key(hash), proof.to_row(hash)).when("attribute_not_exists(pk)"),
             audit::put(user.id, id, "step_up_given", factor.map(Factor::name), source, now),
         ];
-        writes.extend(charge.writes(user.id, 1, &LoginBudget::FRESH, &FactorBudget::FRESH, now).map_err(StartRefused::Store)?);
-        if let Some(factor) = factor { writes.extend(factor.writes(user.id, now)); }
-        if let Some((job, mail)) = notice { writes.push(put_mail(job, Some(user.id), mail, now).map_err(StartRefused::Store)?); }
+        writes.extend(
+            charge.writes(user.id, 1, &LoginBudget::FRESH, &FactorBudget::FRESH, now).map_err(StartRefused::Store)?,
+        );
+        if let Some(factor) = factor {
+            writes.extend(factor.writes(user.id, now));
+        }
+        if let Some((job, mail)) = notice {
+            writes.push(put_mail(job, Some(user.id), mail, now).map_err(StartRefused::Store)?);
+        }
         settled(self.transact(&id.to_string(), &writes).await)
     }
 }
@@ -113,9 +164,12 @@ fn as_user(user: &User, factor: Option<&Factor>, now: WallTime) -> Write {
         None | Some(Factor::Totp(_)) => same_user(user),
         Some(Factor::RecoveryCode(_)) => {
             let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, now);
-            Write::update(Table::Identity, user::key(user.id), FREEZE).when(SAME)
-                .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
-                .value(":frozen_until", n(frozen.frozen_until().ms())).value(":frozen_why", s(frozen_why(frozen)))
+            Write::update(Table::Identity, user::key(user.id), FREEZE)
+                .when(SAME)
+                .value(":cred_version", n(user.cred_version.value()))
+                .value(":session_gen", n(user.session_gen.value()))
+                .value(":frozen_until", n(frozen.frozen_until().ms()))
+                .value(":frozen_why", s(frozen_why(frozen)))
         }
     }
 }

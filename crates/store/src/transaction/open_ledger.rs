@@ -10,7 +10,13 @@ use crate::{Store, StoreError, Table};
 
 impl Store {
     /// Opens the record. `false` when the name was used before: take another, never go on with it.
-    pub async fn open_ledger(&self, secret_name: &str, user: UserId, connection: ConnectionId, now: WallTime) -> Result<bool, StoreError> {
+    pub async fn open_ledger(
+        &self,
+        secret_name: &str,
+        user: UserId,
+        connection: ConnectionId,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
         let row = Ledger::opening(secret_name, user, connection, now);
         let write = Write::put(Table::Vault, ledger::key(secret_name), row).when("attribute_not_exists(pk)");
         Ok(self.write_one(write).await?.is_ok())

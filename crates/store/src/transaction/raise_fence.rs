@@ -18,8 +18,12 @@ const SAME_VERSION: &str = "#cred_version = :cred_version";
 impl Store {
     /// Raises it. `false`: the credentials were changed since they were read.
     pub async fn raise_fence(&self, user: &User, now: WallTime) -> Result<bool, StoreError> {
-        let write = || Write::update(Table::Identity, user::key(user.id), RAISE).when(SAME_VERSION)
-            .value(":until", n(now.plus_seconds(FENCING_S).ms())).value(":cred_version", n(user.cred_version.value()));
+        let write = || {
+            Write::update(Table::Identity, user::key(user.id), RAISE)
+                .when(SAME_VERSION)
+                .value(":until", n(now.plus_seconds(FENCING_S).ms()))
+                .value(":cred_version", n(user.cred_version.value()))
+        };
         match self.write_one(write()).await {
             // Saying it twice says the same.
             Err(StoreError::OutcomeUnknown { .. }) => Ok(self.write_one(write()).await?.is_ok()),

@@ -23,11 +23,16 @@ impl Store {
     /// Reads all of it; for an unknown address the same keys of nobody (LG-1).
     pub async fn find_for_login(&self, whose: &Whose, user: UserId) -> Result<ForLogin, StoreError> {
         let keys = [
-            budget::key(whose, Kind::Login), budget::key(whose, Kind::Factor), budget::key(whose, Kind::StepUp),
-            credential::key(user), user::key(user),
+            budget::key(whose, Kind::Login),
+            budget::key(whose, Kind::Factor),
+            budget::key(whose, Kind::StepUp),
+            credential::key(user),
+            user::key(user),
         ];
         let rows = self.read_many(Table::Identity, &keys).await?;
-        let find = |key: &Key| rows.iter().find(|row| row.text_if("pk") == Some(&key.pk) && row.text_if("sk") == Some(&key.sk));
+        let find = |key: &Key| {
+            rows.iter().find(|row| row.text_if("pk") == Some(&key.pk) && row.text_if("sk") == Some(&key.sk))
+        };
         let login = |row: Option<&Row>| match row {
             Some(row) => Ok(Stored { state: row.json("state")?, version: row.number("version")? }),
             None => Ok::<_, StoreError>(Stored { state: LoginBudget::FRESH, version: 0 }),
@@ -37,8 +42,11 @@ impl Store {
             None => Stored { state: FactorBudget::FRESH, version: 0 },
         };
         Ok(ForLogin {
-            login: login(find(&keys[0]))?, factor, step_up: login(find(&keys[2]))?,
-            credential: find(&keys[3]).map(Credential::from_row).transpose()?, user: find(&keys[4]).map(User::from_row).transpose()?,
+            login: login(find(&keys[0]))?,
+            factor,
+            step_up: login(find(&keys[2]))?,
+            credential: find(&keys[3]).map(Credential::from_row).transpose()?,
+            user: find(&keys[4]).map(User::from_row).transpose()?,
         })
     }
 }

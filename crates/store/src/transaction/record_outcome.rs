@@ -35,7 +35,9 @@ const TRIES_MAX: u32 = 8;
 const KEPT_S: i64 = 90 * 24 * 3600;
 
 /// Where the highest trade id seen of a bot's pair is; attribute `trade_id_seen` N. Written by the signer alone.
-pub fn trades_key(bot: BotId, pair: &Pair) -> Key { Key::new(bot::partition(bot), format!("TRADES#{pair}")) }
+pub fn trades_key(bot: BotId, pair: &Pair) -> Key {
+    Key::new(bot::partition(bot), format!("TRADES#{pair}"))
+}
 
 /// What the exchange said about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +84,8 @@ macro_rules! order_set { () => { "SET #deal = :deal, #user = :user, #connection 
     #seen_at = :now" } }
 const ORDER_OPEN: &str = concat!(order_set!(), ", #user_key = :user_key");
 const ORDER_FINAL: &str = concat!(order_set!(), " REMOVE #user_key");
-const ORDER_IF: &str = "attribute_not_exists(pk) OR (#executed_units <= :units AND (#status = :new OR #status = :partial))";
+const ORDER_IF: &str =
+    "attribute_not_exists(pk) OR (#executed_units <= :units AND (#status = :new OR #status = :partial))";
 const ANSWERED: &str = "SET #state = :sent, #ttl = :ttl REMOVE #intent_key, #intent_ms, #user_key";
 const ANSWERED_IF: &str = "#state = :authorised OR #state = :unknown";
 const TRADES: &str = "SET #trade_id_seen = :trade_id";
@@ -111,16 +114,29 @@ impl Store {
 
     /// Notes that the exchange was asked and said nothing new: one write, nobody is woken.
     pub async fn note_seen(&self, bot: BotId, order: &ClientOrderId, now: WallTime) -> Result<(), StoreError> {
-        let write = Write::update(Table::Trading, order::key(bot, order), "SET #seen_at = :now").when("attribute_exists(pk)").value(":now", n(now.ms()));
+        let write = Write::update(Table::Trading, order::key(bot, order), "SET #seen_at = :now")
+            .when("attribute_exists(pk)")
+            .value(":now", n(now.ms()));
         self.write_one(write).await.map(|_| ())
     }
 
     /// Commits `facts` conditional writes with the deal's version and a wake; without the last two when the deal is over.
     pub(super) async fn with_wake(
-        &self, mut writes: Vec<Write>, facts: usize, bot: BotId, deal: DealId, wake: Wake, host: &Host,
+        &self,
+        mut writes: Vec<Write>,
+        facts: usize,
+        bot: BotId,
+        deal: DealId,
+        wake: Wake,
+        host: &Host,
     ) -> Result<Recorded, StoreError> {
         let alone = writes.len();
-        writes.push(Write::update(Table::Trading, deal::key(bot, deal), DEAL).when(DEAL_IF).value(":one", n(1)).value(":open", s("open")));
+        writes.push(
+            Write::update(Table::Trading, deal::key(bot, deal), DEAL)
+                .when(DEAL_IF)
+                .value(":one", n(1))
+                .value(":open", s("open")),
+        );
         writes.push(wake.write()?);
         match self.settle(&writes, host).await? {
             None => Ok(Recorded::Due(Box::new(wake))),
@@ -144,7 +160,9 @@ impl Store {
                     Some((index, _)) => return Ok(Some(index)),
                     None => token = host.entropy.ulid(host.clock.now()).to_string(),
                 },
-                Err(TransactFailed::Store(error @ (StoreError::OutcomeUnknown { .. } | StoreError::Unavailable { .. }))) => last = error,
+                Err(TransactFailed::Store(
+                    error @ (StoreError::OutcomeUnknown { .. } | StoreError::Unavailable { .. }),
+                )) => last = error,
                 Err(TransactFailed::Store(error)) => return Err(error),
             }
             host.clock.wait(authorising::pause(attempt)).await;
@@ -157,28 +175,55 @@ impl Store {
 pub(super) fn due(intent: &Intent, bot: BotId, deal: DealId, pair: &Pair, host: &Host) -> Wake {
     let now = host.clock.now();
     let owner = Owner {
-        bot, deal: Some(deal), user: intent.user, connection: intent.connection, exchange: intent.exchange.clone(), pair: pair.clone(),
-        epoch: intent.epoch, run: intent.run,
+        bot,
+        deal: Some(deal),
+        user: intent.user,
+        connection: intent.connection,
+        exchange: intent.exchange.clone(),
+        pair: pair.clone(),
+        epoch: intent.epoch,
+        run: intent.run,
     };
     Wake::due(owner, host.entropy.ulid(now).to_string(), MarketTime::START, now)
 }
 
 fn answered(key: &Key, now: WallTime) -> Write {
-    Write::update(Table::Trading, key.clone(), ANSWERED).when(ANSWERED_IF).value(":sent", s("SENT"))
-        .value(":authorised", s("AUTHORISED")).value(":unknown", s("UNKNOWN")).value(":ttl", n(kept_until(now)))
+    Write::update(Table::Trading, key.clone(), ANSWERED)
+        .when(ANSWERED_IF)
+        .value(":sent", s("SENT"))
+        .value(":authorised", s("AUTHORISED"))
+        .value(":unknown", s("UNKNOWN"))
+        .value(":ttl", n(kept_until(now)))
 }
-pub(super) const fn kept_until(now: WallTime) -> i64 { now.seconds() + KEPT_S }
+pub(super) const fn kept_until(now: WallTime) -> i64 {
+    now.seconds() + KEPT_S
+}
 
 fn order_write(what: &Recording<'_>, now: WallTime) -> Result<Write, StoreError> {
     let id: &ClientOrderId = &what.order.client_order_id;
     let (intent, news) = (what.answered, what.news);
-    let write = Write::update(Table::Trading, order::key(what.bot, id), if news.status.is_final() { ORDER_FINAL } else { ORDER_OPEN }).when(ORDER_IF)
-        .value(":deal", s(what.deal)).value(":user", s(intent.user)).value(":connection", s(intent.connection))
-        .value(":exchange", s(&intent.exchange)).value(":pair", s(what.pair)).value(":order", json(what.order)?)
-        .value(":status", s(news.status.as_str())).value(":exchange_order_id", s(&news.exchange_order_id))
-        .value(":executed", s(news.filled.quantity)).value(":units", n(units(news.filled.quantity)?)).value(":filled", json(&news.filled)?)
-        .value(":trade_id_seen", n(what.trade_id_seen)).value(":sent_at", n(what.sent_at.ms())).value(":now", n(now.ms()))
-        .value(":new", s(VenueStatus::New.as_str())).value(":partial", s(VenueStatus::PartiallyFilled.as_str()));
+    let write = Write::update(
+        Table::Trading,
+        order::key(what.bot, id),
+        if news.status.is_final() { ORDER_FINAL } else { ORDER_OPEN },
+    )
+    .when(ORDER_IF)
+    .value(":deal", s(what.deal))
+    .value(":user", s(intent.user))
+    .value(":connection", s(intent.connection))
+    .value(":exchange", s(&intent.exchange))
+    .value(":pair", s(what.pair))
+    .value(":order", json(what.order)?)
+    .value(":status", s(news.status.as_str()))
+    .value(":exchange_order_id", s(&news.exchange_order_id))
+    .value(":executed", s(news.filled.quantity))
+    .value(":units", n(units(news.filled.quantity)?))
+    .value(":filled", json(&news.filled)?)
+    .value(":trade_id_seen", n(what.trade_id_seen))
+    .value(":sent_at", n(what.sent_at.ms()))
+    .value(":now", n(now.ms()))
+    .value(":new", s(VenueStatus::New.as_str()))
+    .value(":partial", s(VenueStatus::PartiallyFilled.as_str()));
     Ok(if news.status.is_final() { write } else { write.value(":user_key", s(format!("USER#{}", intent.user))) })
 }
 

@@ -29,37 +29,70 @@ const CONNECTION_IF: &str = "#status = :live AND #epoch = :epoch";
 
 impl Store {
     /// Ends a QUERY. `false`: it was ended already.
-    pub async fn end_query(&self, intent: &Intent, state: IntentState, why: Option<&str>, now: WallTime) -> Result<bool, StoreError> {
+    pub async fn end_query(
+        &self,
+        intent: &Intent,
+        state: IntentState,
+        why: Option<&str>,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
         Ok(self.write_one(ended(intent, state, why, now)).await?.is_ok())
     }
     /// Records balances, as JSON of asset, free and locked, and their worth in quote. `false`: the connection is not LIVE any more.
-    pub async fn record_balances(&self, intent: &Intent, balances: &str, equity: Amount, host: &Host) -> Result<bool, StoreError> {
+    pub async fn record_balances(
+        &self,
+        intent: &Intent,
+        balances: &str,
+        equity: Amount,
+        host: &Host,
+    ) -> Result<bool, StoreError> {
         let now = host.clock.now();
-        let write = connection(intent, BALANCES).value(":balances", s(balances)).value(":equity", s(equity)).value(":now", n(now.ms()));
+        let write = connection(intent, BALANCES)
+            .value(":balances", s(balances))
+            .value(":equity", s(equity))
+            .value(":now", n(now.ms()));
         self.answered(intent, write, now, host).await
     }
     /// Records the permission verdict. `false`: the connection is not LIVE any more.
-    pub async fn record_verdict(&self, intent: &Intent, accepted: bool, why: &str, host: &Host) -> Result<bool, StoreError> {
+    pub async fn record_verdict(
+        &self,
+        intent: &Intent,
+        accepted: bool,
+        why: &str,
+        host: &Host,
+    ) -> Result<bool, StoreError> {
         let now = host.clock.now();
-        let write = connection(intent, VERDICT).value(":verdict", s(if accepted { "accepted" } else { "refused" }))
-            .value(":why", s(why)).value(":now", n(now.ms()));
+        let write = connection(intent, VERDICT)
+            .value(":verdict", s(if accepted { "accepted" } else { "refused" }))
+            .value(":why", s(why))
+            .value(":now", n(now.ms()));
         self.answered(intent, write, now, host).await
     }
 
     async fn answered(&self, intent: &Intent, write: Write, now: WallTime, host: &Host) -> Result<bool, StoreError> {
         let failed = self.settle(&[ended(intent, IntentState::Sent, None, now), write], host).await?;
-        if failed == Some(1) { self.end_query(intent, IntentState::Fenced, Some("the exchange key was removed"), now).await?; }
+        if failed == Some(1) {
+            self.end_query(intent, IntentState::Fenced, Some("the exchange key was removed"), now).await?;
+        }
         Ok(failed.is_none())
     }
 }
 
 fn ended(intent: &Intent, state: IntentState, why: Option<&str>, now: WallTime) -> Write {
-    let write = Write::update(Table::Trading, intent.key.clone(), if why.is_some() { ENDED_BECAUSE } else { ENDED }).when(ENDED_IF)
-        .value(":final", s(state.as_str())).value(":ttl", n(now.seconds() + KEPT_S))
-        .value(":authorised", s(IntentState::Authorised.as_str())).value(":proposed", s(IntentState::Proposed.as_str()));
-    match why { Some(why) => write.value(":why", s(why)), None => write }
+    let write = Write::update(Table::Trading, intent.key.clone(), if why.is_some() { ENDED_BECAUSE } else { ENDED })
+        .when(ENDED_IF)
+        .value(":final", s(state.as_str()))
+        .value(":ttl", n(now.seconds() + KEPT_S))
+        .value(":authorised", s(IntentState::Authorised.as_str()))
+        .value(":proposed", s(IntentState::Proposed.as_str()));
+    match why {
+        Some(why) => write.value(":why", s(why)),
+        None => write,
+    }
 }
 fn connection(intent: &Intent, expression: &'static str) -> Write {
-    Write::update(Table::Vault, connection::key(intent.user, intent.connection), expression).when(CONNECTION_IF)
-        .value(":live", s("LIVE")).value(":epoch", n(intent.epoch.value()))
+    Write::update(Table::Vault, connection::key(intent.user, intent.connection), expression)
+        .when(CONNECTION_IF)
+        .value(":live", s("LIVE"))
+        .value(":epoch", n(intent.epoch.value()))
 }

@@ -10,10 +10,10 @@
 //!
 //! `totp_last_step` stays: one counter for all paths and all factors of an account (TP-7).
 
+use account::WallTime;
 use account::id::JobId;
 use account::security_event::SecurityEvent;
 use account::token::TokenHash;
-use account::WallTime;
 use ulid::Ulid;
 
 use crate::attribute::{n, s, truth};
@@ -58,13 +58,20 @@ impl Store {
     pub async fn remove_totp(&self, removing: &Removing<'_>, proof: StepUpProof) -> Result<(), FactorChangeRefused> {
         for attempt in 0..TRIES_MAX {
             let user = self.find_user(proof.user()).await?.ok_or(FactorChangeRefused::ChangedMeanwhile)?;
-            let is_same = user.cred_version == removing.user.cred_version && user.session_gen == removing.user.session_gen;
-            if !is_same { return Err(FactorChangeRefused::ChangedMeanwhile); }
+            let is_same =
+                user.cred_version == removing.user.cred_version && user.session_gen == removing.user.session_gen;
+            if !is_same {
+                return Err(FactorChangeRefused::ChangedMeanwhile);
+            }
             // RF-21: read after the version that the transaction compares.
             let connections = self.list_connections(user.id).await?;
-            if connections.iter().any(|c| c.status == Status::Live && c.exchange != PAPER) { return Err(FactorChangeRefused::FactorInUse); }
+            if connections.iter().any(|c| c.status == Status::Live && c.exchange != PAPER) {
+                return Err(FactorChangeRefused::FactorInUse);
+            }
             let credential = self.find_credential(user.id).await?.ok_or(FactorChangeRefused::NoFactor)?;
-            if credential.totp.is_none() { return Err(FactorChangeRefused::NoFactor); }
+            if credential.totp.is_none() {
+                return Err(FactorChangeRefused::NoFactor);
+            }
             let writes = self.removal(removing, &user, &credential).await?;
             match self.transact_surely(&format!("{}{attempt}", removing.id), &writes).await {
                 Ok(()) => return Ok(()),
@@ -75,23 +82,36 @@ impl Store {
         Err(FactorChangeRefused::Busy)
     }
 
-    async fn removal(&self, removing: &Removing<'_>, user: &User, credential: &Credential) -> Result<Vec<Write>, StoreError> {
+    async fn removal(
+        &self,
+        removing: &Removing<'_>,
+        user: &User,
+        credential: &Credential,
+    ) -> Result<Vec<Write>, StoreError> {
         let now = removing.now;
         let old = self.recovery_codes(user.id).await?;
         let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorRemoved, now));
         let next_gen = n(user.session_gen.next().value());
         let off = Write::update(Table::Identity, credential::key(user.id), TURN_OFF);
         let mut writes = vec![
-            Write::update(Table::Identity, user::key(user.id), FACTOR_REMOVED).when(AS_READ).value(":false", truth(false)).value(":one", n(1))
-                .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
-                .value(":set", n(user.conn_set_version.value())).value(":next_gen", next_gen.clone())
-                .value(":state", s(state)).value(":cooling", n(cooling)).value(":held", n(held)),
+            Write::update(Table::Identity, user::key(user.id), FACTOR_REMOVED)
+                .when(AS_READ)
+                .value(":false", truth(false))
+                .value(":one", n(1))
+                .value(":cred_version", n(user.cred_version.value()))
+                .value(":session_gen", n(user.session_gen.value()))
+                .value(":set", n(user.conn_set_version.value()))
+                .value(":next_gen", next_gen.clone())
+                .value(":state", s(state))
+                .value(":cooling", n(cooling))
+                .value(":held", n(held)),
             match &credential.codes_set {
                 None => off.when(ON_WITHOUT_SET),
                 Some(set) => off.when(ON_WITH_SET).value(":codes_set", s(set)),
             },
             // No authentication took place, so the session keeps its token; a session made before this one is dead.
-            Write::update(Table::Identity, session::key(removing.session), GO_ON).when("attribute_exists(pk)")
+            Write::update(Table::Identity, session::key(removing.session), GO_ON)
+                .when("attribute_exists(pk)")
                 .value(":next_gen", next_gen),
             put_mail(removing.job, Some(user.id), removing.mail, now)?,
             audit::put(user.id, removing.id, SecurityEvent::FactorRemoved.name(), Some("totp"), None, now),

@@ -4,16 +4,16 @@
 //! and generation as read, a factor is on, codes_set as read: of two replacements at once one counts, and no code of the
 //! other is left.
 
+use account::WallTime;
 use account::id::JobId;
 use account::recovery_code::NewRecoveryCode;
-use account::WallTime;
 use ulid::Ulid;
 
 use crate::attribute::s;
+use crate::entity::audit;
 use crate::entity::credential::{self, Credential};
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::user::User;
-use crate::entity::audit;
 use crate::transaction::confirm_totp::swap_codes;
 use crate::transaction::enrol_totp::FactorChangeRefused;
 use crate::transaction::spend_step_up::StepUpProof;
@@ -39,15 +39,22 @@ const FIRST_SET: &str = "attribute_exists(#totp_seed) AND attribute_not_exists(#
 const AFTER_SET: &str = "attribute_exists(#totp_seed) AND #codes_set = :old_set";
 
 #[derive(Clone, Copy)]
-enum Item { User }
+enum Item {
+    User,
+}
 
 impl Store {
     /// Replaces them.
-    pub async fn replace_recovery_codes(&self, replacing: &Replacing<'_>, proof: StepUpProof) -> Result<(), FactorChangeRefused> {
+    pub async fn replace_recovery_codes(
+        &self,
+        replacing: &Replacing<'_>,
+        proof: StepUpProof,
+    ) -> Result<(), FactorChangeRefused> {
         let Replacing { user, credential, codes, job, mail, id, now } = replacing;
         // Read after the set's name, which the transaction compares: no code of another set can have come in between.
         let old = self.recovery_codes(proof.user()).await?;
-        let name_set = Write::update(Table::Identity, credential::key(proof.user()), NAME_SET).value(":codes_set", s(id));
+        let name_set =
+            Write::update(Table::Identity, credential::key(proof.user()), NAME_SET).value(":codes_set", s(id));
         let mut writes = vec![
             same_user(user),
             match &credential.codes_set {
@@ -60,7 +67,9 @@ impl Store {
         writes.extend(swap_codes(&old, codes, user.id, *now));
         match self.transact_surely(&id.to_string(), &writes).await {
             Ok(()) => Ok(()),
-            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => Err(FactorChangeRefused::ChangedMeanwhile),
+            Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => {
+                Err(FactorChangeRefused::ChangedMeanwhile)
+            }
             Err(TransactFailed::Cancelled(_)) => Err(FactorChangeRefused::Busy),
             Err(TransactFailed::Store(error)) => Err(error.into()),
         }

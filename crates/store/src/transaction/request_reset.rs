@@ -34,9 +34,17 @@ impl Store {
     /// Writes it. `false`: another request for this address was faster, and nothing was written.
     pub async fn request_reset(&self, requesting: &Requesting<'_>) -> Result<bool, StoreError> {
         let Requesting { whose, budget, token, mail, job, id, now } = requesting;
-        let user = match whose { Whose::User(user) => Some(*user), Whose::UnknownAddress(_) => None };
-        let mut writes = vec![put_mail(*job, user, mail, *now)?, budget_write(whose, Kind::ResetMail, &budget.state, budget.version, *now)?];
-        if let Some((user, cred_version, hash)) = token { writes.extend(reset_token::puts(*user, *cred_version, hash, *now)); }
+        let user = match whose {
+            Whose::User(user) => Some(*user),
+            Whose::UnknownAddress(_) => None,
+        };
+        let mut writes = vec![
+            put_mail(*job, user, mail, *now)?,
+            budget_write(whose, Kind::ResetMail, &budget.state, budget.version, *now)?,
+        ];
+        if let Some((user, cred_version, hash)) = token {
+            writes.extend(reset_token::puts(*user, *cred_version, hash, *now));
+        }
         match self.transact(&id.to_string(), &writes).await {
             Ok(()) => Ok(true),
             Err(TransactFailed::Cancelled(_)) => Ok(false),

@@ -40,13 +40,18 @@ pub struct SignUp<'a> {
 
 /// Why no account was made.
 #[derive(Debug)]
-pub enum SignUpRefused { AddressTaken, Store(StoreError) }
+pub enum SignUpRefused {
+    AddressTaken,
+    Store(StoreError),
+}
 
 /// How often a transaction is sent that only contention stops.
 const SENDS_MAX: usize = 4;
 
 #[derive(Clone, Copy)]
-enum Item { Email }
+enum Item {
+    Email,
+}
 
 impl Store {
     /// Creates the account, or finds that the address is taken; nothing in between.
@@ -57,7 +62,8 @@ impl Store {
         let mut writes = vec![
             Write::put(Table::Identity, credential::email_key(email), claim).when(new),
             Write::put(Table::Identity, user::key(user), User::new(user).to_row()).when(new),
-            Write::put(Table::Identity, credential::key(user), credential::Credential::to_new_row(user, email, hash)).when(new),
+            Write::put(Table::Identity, credential::key(user), credential::Credential::to_new_row(user, email, hash))
+                .when(new),
         ];
         writes.extend(verification::puts(user, CredentialVersion::FIRST, token, now));
         writes.push(address::put(user, email));
@@ -66,7 +72,9 @@ impl Store {
         writes.push(audit::put(user, id, "signed_up", None, None, now));
         match self.transact_patiently(&id.to_string(), &writes).await {
             Ok(()) => Ok(()),
-            Err(TransactFailed::Cancelled(cancelled)) if cancelled.failed_at(Item::Email as usize) => Err(SignUpRefused::AddressTaken),
+            Err(TransactFailed::Cancelled(cancelled)) if cancelled.failed_at(Item::Email as usize) => {
+                Err(SignUpRefused::AddressTaken)
+            }
             Err(TransactFailed::Cancelled(_)) => Err(SignUpRefused::Store(contention())),
             Err(TransactFailed::Store(error)) => Err(SignUpRefused::Store(error)),
         }
@@ -75,12 +83,25 @@ impl Store {
     /// Writes a mail (perhaps one that says nothing), a token that goes with it, and the budget it is charged to. `false`
     /// when the budget moved in the meantime: then nothing was written.
     pub async fn send_verification(
-        &self, whose: &Whose, token: Option<(UserId, CredentialVersion, &TokenHash)>, job: JobId, mail: &Mail, budget: Option<&Stored<AllowanceUsed>>, now: WallTime,
+        &self,
+        whose: &Whose,
+        token: Option<(UserId, CredentialVersion, &TokenHash)>,
+        job: JobId,
+        mail: &Mail,
+        budget: Option<&Stored<AllowanceUsed>>,
+        now: WallTime,
     ) -> Result<bool, StoreError> {
-        let user = match whose { Whose::User(user) => Some(*user), Whose::UnknownAddress(_) => None };
+        let user = match whose {
+            Whose::User(user) => Some(*user),
+            Whose::UnknownAddress(_) => None,
+        };
         let mut writes = vec![put_mail(job, user, mail, now)?];
-        if let Some(budget) = budget { writes.push(budget_write(whose, Kind::VerifyMail, &budget.state, budget.version, now)?); }
-        if let Some((user, cred_version, hash)) = token { writes.extend(verification::puts(user, cred_version, hash, now)); }
+        if let Some(budget) = budget {
+            writes.push(budget_write(whose, Kind::VerifyMail, &budget.state, budget.version, now)?);
+        }
+        if let Some((user, cred_version, hash)) = token {
+            writes.extend(verification::puts(user, cred_version, hash, now));
+        }
         match self.transact_patiently(job.to_string().trim_start_matches(JobId::PREFIX), &writes).await {
             Ok(()) => Ok(true),
             Err(TransactFailed::Cancelled(cancelled)) if cancelled.first_failed_condition().is_some() => Ok(false),
@@ -100,4 +121,6 @@ impl Store {
     }
 }
 
-fn contention() -> StoreError { StoreError::Unavailable { what: "TransactWriteItems: contention".into() } }
+fn contention() -> StoreError {
+    StoreError::Unavailable { what: "TransactWriteItems: contention".into() }
+}

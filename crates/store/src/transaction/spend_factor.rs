@@ -12,14 +12,20 @@ use crate::write::Write;
 
 /// A factor that was shown and matched, and is spent by the commit of a transaction that holds [`Factor::writes`].
 #[derive(Debug, Clone)]
-pub enum Factor { Totp(TotpStep), RecoveryCode(TokenHash) }
+pub enum Factor {
+    Totp(TotpStep),
+    RecoveryCode(TokenHash),
+}
 
 const BURN: &str = "SET #totp_last_step = :step";
 
 impl Factor {
     /// The last step that counts as used afterwards. TP-8: a recovery code burns the current and the next step.
     pub const fn last_step(&self, now: WallTime) -> TotpStep {
-        match self { Factor::Totp(step) => *step, Factor::RecoveryCode(_) => TotpStep::burned_by_recovery_code(now) }
+        match self {
+            Factor::Totp(step) => *step,
+            Factor::RecoveryCode(_) => TotpStep::burned_by_recovery_code(now),
+        }
     }
     /// The writes that spend it, for a transaction that does not write the credential otherwise.
     pub fn writes(&self, user: UserId, now: WallTime) -> Vec<Write> {
@@ -28,7 +34,9 @@ impl Factor {
         match self {
             Factor::Totp(_) => vec![burn.when("attribute_exists(pk) AND #totp_last_step < :step")],
             // Two codes may be used within one step: the counter stands already then, so it is no condition here.
-            Factor::RecoveryCode(_) => std::iter::once(burn.when("attribute_exists(pk)")).chain(self.delete_code(user)).collect(),
+            Factor::RecoveryCode(_) => {
+                std::iter::once(burn.when("attribute_exists(pk)")).chain(self.delete_code(user)).collect()
+            }
         }
     }
     /// The delete of the code alone, for a transaction that writes the credential itself.
@@ -41,5 +49,10 @@ impl Factor {
         }
     }
     /// For the audit row.
-    pub const fn name(&self) -> &'static str { match self { Factor::Totp(_) => "totp", Factor::RecoveryCode(_) => "recovery_code" } }
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Factor::Totp(_) => "totp",
+            Factor::RecoveryCode(_) => "recovery_code",
+        }
+    }
 }

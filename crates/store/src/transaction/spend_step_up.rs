@@ -22,29 +22,55 @@ use crate::{Store, StoreError, Table};
 /// ```
 #[must_use]
 #[derive(Debug)]
-pub struct StepUpProof { user: UserId, epoch: Epoch }
+pub struct StepUpProof {
+    user: UserId,
+    epoch: Epoch,
+}
 
 impl StepUpProof {
     /// Who showed the factors.
-    pub const fn user(&self) -> UserId { self.user }
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
     /// The trade epoch under which they were shown; what is attached carries it.
-    pub const fn epoch(&self) -> Epoch { self.epoch }
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
 }
 
 /// What the proof must have been made for.
 #[derive(Debug)]
-pub struct Spending<'a> { pub hash: &'a TokenHash, pub user: &'a User, pub method: &'a str, pub path: &'a str, pub body_sha256: &'a str }
+pub struct Spending<'a> {
+    pub hash: &'a TokenHash,
+    pub user: &'a User,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub body_sha256: &'a str,
+}
 
 const CONDITION: &str = "attribute_exists(pk) AND #user = :user AND #epoch = :epoch AND #cred_version = :cred_version \
     AND #method = :method AND #path = :path AND #body_sha256 = :body AND #expires_at > :now";
 
 impl Store {
     /// Spends the proof; `None` when there is none for exactly this request.
-    pub async fn spend_step_up(&self, spending: Spending<'_>, now: WallTime) -> Result<Option<StepUpProof>, StoreError> {
-        let write = Write::delete(Table::Identity, proof::key(spending.hash)).when(CONDITION)
-            .value(":user", s(spending.user.id)).value(":epoch", n(spending.user.trade_epoch.value()))
-            .value(":cred_version", n(spending.user.cred_version.value())).value(":method", s(spending.method))
-            .value(":path", s(spending.path)).value(":body", s(spending.body_sha256)).value(":now", n(now.ms()));
-        Ok(self.write_one(write).await?.ok().map(|()| StepUpProof { user: spending.user.id, epoch: spending.user.trade_epoch }))
+    pub async fn spend_step_up(
+        &self,
+        spending: Spending<'_>,
+        now: WallTime,
+    ) -> Result<Option<StepUpProof>, StoreError> {
+        let write = Write::delete(Table::Identity, proof::key(spending.hash))
+            .when(CONDITION)
+            .value(":user", s(spending.user.id))
+            .value(":epoch", n(spending.user.trade_epoch.value()))
+            .value(":cred_version", n(spending.user.cred_version.value()))
+            .value(":method", s(spending.method))
+            .value(":path", s(spending.path))
+            .value(":body", s(spending.body_sha256))
+            .value(":now", n(now.ms()));
+        Ok(self
+            .write_one(write)
+            .await?
+            .ok()
+            .map(|()| StepUpProof { user: spending.user.id, epoch: spending.user.trade_epoch }))
     }
 }

@@ -38,7 +38,8 @@ impl Store {
     /// Starts the deal. `token` (at most 36 characters) is new with every try.
     pub async fn start_deal(&self, token: &str, starting: &Starting) -> Result<(), CommitRefused> {
         let deal = &starting.deal;
-        let put = Write::put(Table::Trading, deal::key(deal.bot, deal.deal.id), deal.to_row()?).when("attribute_not_exists(pk)");
+        let put = Write::put(Table::Trading, deal::key(deal.bot, deal.deal.id), deal.to_row()?)
+            .when("attribute_not_exists(pk)");
         let mut writes = vec![starting.bot.write_over(starting.bot_read)?, put, starting.funds.write()?];
         rest(&mut writes, &starting.wakes, &starting.gone, &starting.intents, &starting.activity)?;
         settle(self.transact(token, &writes).await)

@@ -24,7 +24,12 @@ use crate::{Store, StoreError, Table};
 
 /// Why no session or challenge came to be.
 #[derive(Debug)]
-pub enum StartRefused { /** Password, factors or generation changed, or what was shown is spent. */ ChangedMeanwhile, Busy, Store(StoreError) }
+pub enum StartRefused {
+    /** Password, factors or generation changed, or what was shown is spent. */
+    ChangedMeanwhile,
+    Busy,
+    Store(StoreError),
+}
 
 /// What both outcomes share.
 #[derive(Debug)]
@@ -44,19 +49,25 @@ const CLEAR: &str = "SET #state = :state, #version = if_not_exists(#version, :no
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
 
 pub(crate) fn same_user(user: &User) -> Write {
-    Write::check(Table::Identity, user::key(user.id)).when(SAME)
-        .value(":cred_version", n(user.cred_version.value())).value(":session_gen", n(user.session_gen.value()))
+    Write::check(Table::Identity, user::key(user.id))
+        .when(SAME)
+        .value(":cred_version", n(user.cred_version.value()))
+        .value(":session_gen", n(user.session_gen.value()))
 }
 /// Strangers may be charging the login budget at this very moment; whoever showed everything is not refused for that (RL-1).
 pub(crate) fn clear_login_budget(user: &User, now: WallTime) -> Result<Write, StoreError> {
     Ok(Write::update(Table::Identity, budget::key(&Whose::User(user.id), Kind::Login), CLEAR)
-        .value(":state", crate::attribute::json(&LoginBudget::FRESH)?).value(":one", n(1)).value(":none", n(0))
+        .value(":state", crate::attribute::json(&LoginBudget::FRESH)?)
+        .value(":one", n(1))
+        .value(":none", n(0))
         .value(":ttl", n(now.seconds().saturating_add(budget::KEPT_S))))
 }
 pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
     match result {
         Ok(()) => Ok(()),
-        Err(TransactFailed::Cancelled(cancelled)) if cancelled.first_failed_condition().is_some() => Err(StartRefused::ChangedMeanwhile),
+        Err(TransactFailed::Cancelled(cancelled)) if cancelled.first_failed_condition().is_some() => {
+            Err(StartRefused::ChangedMeanwhile)
+        }
         Err(TransactFailed::Cancelled(_)) => Err(StartRefused::Busy),
         Err(TransactFailed::Store(error)) => Err(StartRefused::Store(error)),
     }
@@ -66,14 +77,23 @@ impl RightPassword<'_> {
     // Conditional on nothing but its user's versions, which `same_user` checks in the same commit.
     fn rehash(&self) -> Option<Write> {
         let hash = self.rehashed?;
-        Some(Write::update(Table::Identity, credential::key(self.user.id), REHASH).when("attribute_exists(pk)")
-            .value(":hash", s(hash.as_phc())).value(":pepper", s(hash.pepper().as_str())))
+        Some(
+            Write::update(Table::Identity, credential::key(self.user.id), REHASH)
+                .when("attribute_exists(pk)")
+                .value(":hash", s(hash.as_phc()))
+                .value(":pepper", s(hash.pepper().as_str())),
+        )
     }
 }
 
 impl Store {
     /// Starts a session for an account without a second factor.
-    pub async fn start_session(&self, right: &RightPassword<'_>, session: &Session, hash: &TokenHash) -> Result<(), StartRefused> {
+    pub async fn start_session(
+        &self,
+        right: &RightPassword<'_>,
+        session: &Session,
+        hash: &TokenHash,
+    ) -> Result<(), StartRefused> {
         let mut writes = vec![same_user(right.user)];
         writes.extend(session.writes(hash));
         writes.push(clear_login_budget(right.user, right.now).map_err(StartRefused::Store)?);
@@ -84,9 +104,22 @@ impl Store {
     }
 
     /// Stores a challenge for an account with a second factor.
-    pub async fn put_challenge(&self, right: &RightPassword<'_>, hash: &TokenHash, expires_at: WallTime) -> Result<(), StartRefused> {
-        let mut writes = vec![same_user(right.user), challenge::put(hash, right.user.id, right.user.cred_version, expires_at)];
-        writes.push(audit::put(right.user.id, right.id, "password_accepted", Some("password"), right.source, right.now));
+    pub async fn put_challenge(
+        &self,
+        right: &RightPassword<'_>,
+        hash: &TokenHash,
+        expires_at: WallTime,
+    ) -> Result<(), StartRefused> {
+        let mut writes =
+            vec![same_user(right.user), challenge::put(hash, right.user.id, right.user.cred_version, expires_at)];
+        writes.push(audit::put(
+            right.user.id,
+            right.id,
+            "password_accepted",
+            Some("password"),
+            right.source,
+            right.now,
+        ));
         writes.extend(right.rehash());
         settled(self.transact(&right.id.to_string(), &writes).await)
     }

@@ -12,20 +12,32 @@ use crate::{Key, Store, StoreError, Table};
 
 /// An open job and when it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenJob { pub key: Key, pub created_at: WallTime }
+pub struct OpenJob {
+    pub key: Key,
+    pub created_at: WallTime,
+}
 
 impl Store {
     /// Open jobs of a kind that were written before `before`, oldest first. Candidates only.
     pub async fn find_open_jobs(&self, kind: &str, before: WallTime) -> Result<Vec<OpenJob>, StoreError> {
         let values = [(":kind", s(kind)), (":before", n(before.ms()))];
-        let rows = self.query(Table::Outbox, Some("open_jobs"), "open_key = :kind AND created_ms < :before", values, None).await?;
-        rows.iter().map(|row| Ok(OpenJob {
-            key: Key::new(row.text("pk")?, row.text("sk")?), created_at: WallTime::from_ms(row.number("created_ms")?),
-        })).collect()
+        let rows = self
+            .query(Table::Outbox, Some("open_jobs"), "open_key = :kind AND created_ms < :before", values, None)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(OpenJob {
+                    key: Key::new(row.text("pk")?, row.text("sk")?),
+                    created_at: WallTime::from_ms(row.number("created_ms")?),
+                })
+            })
+            .collect()
     }
     /// Makes the stream deliver an open job again.
     pub async fn drive_job(&self, key: &Key) -> Result<bool, StoreError> {
-        let write = Write::update(Table::Outbox, key.clone(), "SET #tries = #tries + :one").when("attribute_exists(#open_key)").value(":one", n(1));
+        let write = Write::update(Table::Outbox, key.clone(), "SET #tries = #tries + :one")
+            .when("attribute_exists(#open_key)")
+            .value(":one", n(1));
         Ok(self.write_one(write).await?.is_ok())
     }
 }

@@ -25,7 +25,16 @@ pub struct OrderOf {
 }
 impl From<&Owner> for OrderOf {
     fn from(o: &Owner) -> Self {
-        Self { bot: o.bot, deal: o.deal, user: o.user, connection: o.connection, exchange: o.exchange.clone(), pair: Some(o.pair.clone()), run: o.run, epoch: o.epoch }
+        Self {
+            bot: o.bot,
+            deal: o.deal,
+            user: o.user,
+            connection: o.connection,
+            exchange: o.exchange.clone(),
+            pair: Some(o.pair.clone()),
+            run: o.run,
+            epoch: o.epoch,
+        }
     }
 }
 
@@ -33,18 +42,45 @@ impl Store {
     /// Asks about one order. `false`: the question is under way.
     pub async fn query_order(&self, of: &OrderOf, order: &ClientOrderId, now: WallTime) -> Result<bool, StoreError> {
         let intent = Intent {
-            key: query_key(of.bot, order, now), ask: Ask::QueryOrder { order: order.clone() }, state: IntentState::Proposed, user: of.user,
-            connection: of.connection, exchange: of.exchange.clone(), bot: Some(of.bot), deal: of.deal, pair: of.pair.clone(), run: of.run,
-            epoch: of.epoch, proposed_at: now, authorised_at: None, why: None,
+            key: query_key(of.bot, order, now),
+            ask: Ask::QueryOrder { order: order.clone() },
+            state: IntentState::Proposed,
+            user: of.user,
+            connection: of.connection,
+            exchange: of.exchange.clone(),
+            bot: Some(of.bot),
+            deal: of.deal,
+            pair: of.pair.clone(),
+            run: of.run,
+            epoch: of.epoch,
+            proposed_at: now,
+            authorised_at: None,
+            why: None,
         };
         Ok(self.write_one(intent.write_unless_asked()?).await?.is_ok())
     }
     /// Asks about the connection of a bot (KX-2). `false`: the question is under way.
-    pub async fn query_connection(&self, bot: &Bot, subject: ConnectionSubject, now: WallTime) -> Result<bool, StoreError> {
+    pub async fn query_connection(
+        &self,
+        bot: &Bot,
+        subject: ConnectionSubject,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
         let intent = Intent {
-            key: connection_query_key(bot.user, bot.connection, subject, now), ask: Ask::QueryConnection(subject), state: IntentState::Proposed,
-            user: bot.user, connection: bot.connection, exchange: bot.exchange.clone(), bot: None, deal: None, pair: Some(bot.pair.clone()),
-            run: bot.run, epoch: bot.epoch, proposed_at: now, authorised_at: None, why: None,
+            key: connection_query_key(bot.user, bot.connection, subject, now),
+            ask: Ask::QueryConnection(subject),
+            state: IntentState::Proposed,
+            user: bot.user,
+            connection: bot.connection,
+            exchange: bot.exchange.clone(),
+            bot: None,
+            deal: None,
+            pair: Some(bot.pair.clone()),
+            run: bot.run,
+            epoch: bot.epoch,
+            proposed_at: now,
+            authorised_at: None,
+            why: None,
         };
         Ok(self.write_one(intent.write_unless_asked()?).await?.is_ok())
     }

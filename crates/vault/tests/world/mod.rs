@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use account::token::{Purpose, new_token};
 use account::{EmailAddress, UserId, WallTime};
-use emulators::{Caller, Config, Emulators, IndexSpec, KeyKind, KeySpec, MasterKeySpec, Script, Service, StreamView, TableSpec, WallClock};
+use emulators::{
+    Caller, Config, Emulators, IndexSpec, KeyKind, KeySpec, MasterKeySpec, Script, Service, StreamView, TableSpec,
+    WallClock,
+};
 use host::{Entropy, Environment, Host, Monotonic};
+use store::entity::address;
 use store::entity::proof::{self, Proof};
 use store::entity::session::Session;
 use store::entity::user::{self, User};
-use store::entity::address;
 use store::transaction::spend_step_up::{Spending, StepUpProof};
 use store::{Store, Table, Write};
 
@@ -22,15 +25,23 @@ use store::{Store, Table, Write};
 #[derive(Debug)]
 pub struct TestClock(AtomicI64);
 impl TestClock {
-    pub fn advance_s(&self, seconds: i64) { self.0.fetch_add(seconds * 1000, Ordering::SeqCst); }
+    pub fn advance_s(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
 }
 impl WallClock for TestClock {
-    fn now_ms(&self) -> i64 { self.0.load(Ordering::SeqCst) }
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 #[async_trait::async_trait]
 impl host::Clock for TestClock {
-    fn now(&self) -> WallTime { WallTime::from_ms(self.now_ms()) }
-    fn monotonic(&self) -> Monotonic { Monotonic::from_ms(u64::try_from(self.now_ms()).unwrap()) }
+    fn now(&self) -> WallTime {
+        WallTime::from_ms(self.now_ms())
+    }
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_ms(u64::try_from(self.now_ms()).unwrap())
+    }
     async fn wait(&self, time: Duration) {
         self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
         tokio::task::yield_now().await;
@@ -59,7 +70,10 @@ pub struct World {
 }
 
 /// An account with a session.
-pub struct Owner { pub user: UserId, pub token: String }
+pub struct Owner {
+    pub user: UserId,
+    pub token: String,
+}
 
 impl World {
     pub fn new() -> Self {
@@ -76,9 +90,15 @@ impl World {
         Self { emulators, clock, entropy, script, store }
     }
     /// The host of a function; the SDK calls once, so that every fault is seen.
-    pub fn host(&self, caller: &str) -> Host { host(&self.emulators, &self.clock, &self.entropy, caller) }
-    pub fn now(&self) -> WallTime { WallTime::from_ms(self.clock.now_ms()) }
-    pub fn ulid(&self) -> ulid::Ulid { self.entropy.ulid(self.now()) }
+    pub fn host(&self, caller: &str) -> Host {
+        host(&self.emulators, &self.clock, &self.entropy, caller)
+    }
+    pub fn now(&self) -> WallTime {
+        WallTime::from_ms(self.clock.now_ms())
+    }
+    pub fn ulid(&self) -> ulid::Ulid {
+        self.entropy.ulid(self.now())
+    }
 
     /// A new account with a verified address, changed as the test wants.
     pub async fn owner_with(&self, change: impl FnOnce(&mut User)) -> Owner {
@@ -86,14 +106,17 @@ impl World {
         let mut user = User { email_verified: true, ..User::new(id) };
         change(&mut user);
         let token = new_token(Purpose::Session, self.entropy.bytes());
-        let session = Session::starting(account::id::SessionId::new(self.ulid()), id, user.session_gen, true, self.now());
+        let session =
+            Session::starting(account::id::SessionId::new(self.ulid()), id, user.session_gen, true, self.now());
         let email = EmailAddress::parse("owner@example.com").unwrap();
         let mut writes = vec![Write::put(Table::Identity, user::key(id), user.to_row()), address::put(id, &email)];
         writes.extend(session.writes(&token.hash));
         self.store.transact(&self.ulid().to_string(), &writes).await.unwrap();
         Owner { user: id, token: token.text.expose(String::clone) }
     }
-    pub async fn owner(&self) -> Owner { self.owner_with(|_| {}).await }
+    pub async fn owner(&self) -> Owner {
+        self.owner_with(|_| {}).await
+    }
 
     /// Changes the stored state of an account, as a security event would.
     pub async fn change(&self, owner: &Owner, change: impl FnOnce(&mut User)) {
@@ -107,10 +130,19 @@ impl World {
         let user = self.store.find_user(owner.user).await.unwrap().unwrap();
         let token = new_token(Purpose::StepUpProof, self.entropy.bytes());
         let proof = Proof {
-            user: owner.user, epoch: user.trade_epoch, cred_version: user.cred_version, method: method.into(), path: path.into(),
-            body_sha256: body_sha256.into(), expires_at: self.now().plus_seconds(proof::LIFE_S),
+            user: owner.user,
+            epoch: user.trade_epoch,
+            cred_version: user.cred_version,
+            method: method.into(),
+            path: path.into(),
+            body_sha256: body_sha256.into(),
+            expires_at: self.now().plus_seconds(proof::LIFE_S),
         };
-        self.store.write_one(Write::put(Table::Identity, proof::key(&token.hash), proof.to_row(&token.hash))).await.unwrap().unwrap();
+        self.store
+            .write_one(Write::put(Table::Identity, proof::key(&token.hash), proof.to_row(&token.hash)))
+            .await
+            .unwrap()
+            .unwrap();
         token.text.expose(String::clone)
     }
     /// A spent step-up, for who calls the store without the HTTP layer.
@@ -124,18 +156,32 @@ impl World {
 
     /// Every operation that a function has called on a service since the last reset.
     pub fn operations(&self, caller: &str, service: Service) -> Vec<String> {
-        self.emulators.calls().into_keys().filter(|(who, what, _)| who == caller && *what == service).map(|(_, _, op)| op).collect()
+        self.emulators
+            .calls()
+            .into_keys()
+            .filter(|(who, what, _)| who == caller && *what == service)
+            .map(|(_, _, op)| op)
+            .collect()
     }
 }
 
 fn host(emulators: &Emulators, clock: &Arc<TestClock>, entropy: &Arc<dyn Entropy>, caller: &str) -> Host {
-    let aws = emulators.sdk_config(Caller::owner(caller)).to_builder()
-        .retry_config(aws_smithy_types::retry::RetryConfig::disabled()).build();
+    let aws = emulators
+        .sdk_config(Caller::owner(caller))
+        .to_builder()
+        .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
+        .build();
     let settings = [
-        ("TABLE_IDENTITY", "identity"), ("TABLE_VAULT", "vault"), ("TABLE_OUTBOX", "outbox"), ("TABLE_TRADING", "trading"),
-        ("KEY_VAULT", "alias/shearpin-vault"), ("KEY_VAULT_MAC", "alias/shearpin-vault-mac"),
-        ("ALLOWED_ORIGIN", "https://shearpin.example"), ("PAPER_BASE_URL", "http://localhost:1"),
-        ("MAIL_FROM", "Shearpin <no-reply@shearpin.example>"), ("MAIL_LINK_BASE", "https://shearpin.example"),
+        ("TABLE_IDENTITY", "identity"),
+        ("TABLE_VAULT", "vault"),
+        ("TABLE_OUTBOX", "outbox"),
+        ("TABLE_TRADING", "trading"),
+        ("KEY_VAULT", "alias/shearpin-vault"),
+        ("KEY_VAULT_MAC", "alias/shearpin-vault-mac"),
+        ("ALLOWED_ORIGIN", "https://shearpin.example"),
+        ("PAPER_BASE_URL", "http://localhost:1"),
+        ("MAIL_FROM", "Shearpin <no-reply@shearpin.example>"),
+        ("MAIL_LINK_BASE", "https://shearpin.example"),
     ];
     let environment = Environment::of(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     Host { clock: clock.clone(), entropy: entropy.clone(), aws, environment }
@@ -144,10 +190,18 @@ fn host(emulators: &Emulators, clock: &Arc<TestClock>, entropy: &Arc<dyn Entropy
 fn tables() -> [TableSpec; 4] {
     let text = |name: &str| KeySpec { name: name.into(), kind: KeyKind::Text };
     let index = |name: &str, partition: &str, sort: &str| IndexSpec {
-        name: name.into(), partition: text(partition), sort: Some(KeySpec { name: sort.into(), kind: KeyKind::Number }), attributes: Some(vec![]),
+        name: name.into(),
+        partition: text(partition),
+        sort: Some(KeySpec { name: sort.into(), kind: KeyKind::Number }),
+        attributes: Some(vec![]),
     };
     let table = |name: &str, indexes: Vec<IndexSpec>, stream| TableSpec {
-        name: name.into(), partition: text("pk"), sort: Some(text("sk")), indexes, stream, ttl: Some("ttl".into()),
+        name: name.into(),
+        partition: text("pk"),
+        sort: Some(text("sk")),
+        indexes,
+        stream,
+        ttl: Some("ttl".into()),
     };
     [
         table("identity", vec![], None),

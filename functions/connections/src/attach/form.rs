@@ -33,14 +33,23 @@ pub(crate) struct AttachForm {
 
 /// What the owner allows the key to be used for.
 #[derive(Debug)]
-pub(crate) struct Limits { pub(crate) label: String, pub(crate) allowed_pairs: Vec<Pair>, pub(crate) order_quote_max: Amount }
+pub(crate) struct Limits {
+    pub(crate) label: String,
+    pub(crate) allowed_pairs: Vec<Pair>,
+    pub(crate) order_quote_max: Amount,
+}
 
 /// A form that was understood.
 #[derive(Debug)]
-pub(crate) struct Wanted { pub(crate) candidate: CandidateKey, limits: Limits }
+pub(crate) struct Wanted {
+    pub(crate) candidate: CandidateKey,
+    limits: Limits,
+}
 
 impl Wanted {
-    pub(crate) fn parts(self) -> (CandidateKey, Limits) { (self.candidate, self.limits) }
+    pub(crate) fn parts(self) -> (CandidateKey, Limits) {
+        (self.candidate, self.limits)
+    }
 }
 
 impl AttachForm {
@@ -48,7 +57,9 @@ impl AttachForm {
     pub(crate) fn read(self, sealer: &Sealer) -> Result<Wanted, Problem> {
         let exchange: Venue = self.exchange.parse().map_err(|_| Problem::exchange_not_supported())?;
         let mut faults = Vec::new();
-        if let Some(fault) = label_fault(&self.label) { faults.push(fault); }
+        if let Some(fault) = label_fault(&self.label) {
+            faults.push(fault);
+        }
         let allowed_pairs = pairs(&self.allowed_pairs, &mut faults);
         let order_quote_max = amount(self.order_quote_max.as_deref().unwrap_or(ORDER_QUOTE_MAX_DEFAULT), &mut faults);
         let form = KeyForm { api_key: self.api_key, api_secret: self.api_secret, passphrase: self.passphrase };
@@ -71,7 +82,13 @@ fn label_fault(label: &str) -> Option<Fault> {
     let length = label.chars().count();
     let plain = label.chars().all(|c| c.is_alphanumeric() || " -_.()#+&'".contains(c)) && label.trim() == label;
     let ok = (1..=LABEL_CHARS_MAX).contains(&length) && plain;
-    (!ok).then(|| fault("/label", "invalid_label", "Use 1 to 60 letters, digits, blanks and - _ . ( ) # + & ', not starting or ending with a blank."))
+    (!ok).then(|| {
+        fault(
+            "/label",
+            "invalid_label",
+            "Use 1 to 60 letters, digits, blanks and - _ . ( ) # + & ', not starting or ending with a blank.",
+        )
+    })
 }
 
 fn pairs(texts: &[String], faults: &mut Vec<Fault>) -> Vec<Pair> {
@@ -82,7 +99,9 @@ fn pairs(texts: &[String], faults: &mut Vec<Fault>) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = Vec::new();
     for (at, text) in texts.iter().enumerate() {
         match text.parse::<Pair>() {
-            Ok(pair) if pairs.contains(&pair) => faults.push(fault(format!("/allowed_pairs/{at}"), "duplicate_pair", "This pair is named twice.")),
+            Ok(pair) if pairs.contains(&pair) => {
+                faults.push(fault(format!("/allowed_pairs/{at}"), "duplicate_pair", "This pair is named twice."))
+            }
             Ok(pair) => pairs.push(pair),
             Err(not) => faults.push(fault(format!("/allowed_pairs/{at}"), "invalid_pair", not.to_string())),
         }
@@ -100,6 +119,10 @@ fn amount(text: &str, faults: &mut Vec<Fault>) -> Option<Amount> {
 }
 
 fn key_fault(not: NotAKey) -> Fault {
-    let pointer = match not { NotAKey::ApiKey => "/api_key", NotAKey::ApiSecret => "/api_secret", NotAKey::Passphrase => "/passphrase" };
+    let pointer = match not {
+        NotAKey::ApiKey => "/api_key",
+        NotAKey::ApiSecret => "/api_secret",
+        NotAKey::Passphrase => "/passphrase",
+    };
     fault(pointer, "invalid_key", not.to_string())
 }

@@ -8,9 +8,13 @@ use crate::config::Deps;
 
 pub(super) async fn give_up(deps: &Deps, attach: &Attach, secret_arn: Option<&str>) {
     let abandoning = Abandoning {
-        user: attach.user, connection: attach.id, secret_name: &attach.secret_name, secret_arn,
+        user: attach.user,
+        connection: attach.id,
+        secret_name: &attach.secret_name,
+        secret_arn,
         // The job carries the secret's own ULID, so that the sweep's order and this one are one job.
-        job: JobId::new(attach.ulid), token: &deps.token(),
+        job: JobId::new(attach.ulid),
+        token: &deps.token(),
     };
     match deps.store.abandon_secret(abandoning, deps.host.clock.now()).await {
         Ok(given_up) => tracing::warn!(connection = %attach.id, given_up, "an attach failed after its ledger row"),

@@ -23,14 +23,25 @@ use form::Wanted;
 
 /// The names of one attach, made once.
 #[derive(Debug)]
-struct Attach { user: UserId, id: ConnectionId, secret_name: String, ulid: ulid::Ulid }
+struct Attach {
+    user: UserId,
+    id: ConnectionId,
+    secret_name: String,
+    ulid: ulid::Ulid,
+}
 
 /// Runs the steps after the step-up.
-pub(crate) async fn run(deps: &Deps, proof: &StepUpProof, user: &User, wanted: Wanted) -> Result<ConnectionId, Problem> {
+pub(crate) async fn run(
+    deps: &Deps,
+    proof: &StepUpProof,
+    user: &User,
+    wanted: Wanted,
+) -> Result<ConnectionId, Problem> {
     let now = deps.host.clock.now();
     let (candidate, limits) = wanted.parts();
     probe_permissions::probe_permissions(deps, &candidate).await?;
-    let fingerprint = deps.sealer.fingerprint(&candidate).await.map_err(|failed| Problem::unavailable().logged(failed))?;
+    let fingerprint =
+        deps.sealer.fingerprint(&candidate).await.map_err(|failed| Problem::unavailable().logged(failed))?;
     // Only now, when the key was shown to be the caller's: what follows tells whether it is attached (KX-4).
     deps.store.foresee_attach(user, candidate.exchange().as_str(), &fingerprint, now).await.map_err(refused)?;
     let id = ConnectionId::new(deps.host.entropy.ulid(now));
@@ -39,12 +50,18 @@ pub(crate) async fn run(deps: &Deps, proof: &StepUpProof, user: &User, wanted: W
     open_ledger::open_ledger(deps, &attach).await?;
     let sealed = match create_secret::create_secret(deps, &attach, proof.epoch(), candidate).await {
         Ok(sealed) => sealed,
-        Err(problem) => { give_up::give_up(deps, &attach, None).await; return Err(problem); }
+        Err(problem) => {
+            give_up::give_up(deps, &attach, None).await;
+            return Err(problem);
+        }
     };
     let arn = sealed.secret_arn.clone();
     match make_live::make_live(deps, &attach, proof, sealed, fingerprint, limits).await {
         Ok(()) => Ok(id),
-        Err(problem) => { give_up::give_up(deps, &attach, Some(&arn)).await; Err(problem) }
+        Err(problem) => {
+            give_up::give_up(deps, &attach, Some(&arn)).await;
+            Err(problem)
+        }
     }
 }
 
@@ -55,8 +72,11 @@ pub(crate) fn refused(refused: AttachRefused) -> Problem {
         AttachRefused::FenceRaised => Problem::step_up_required(),
         AttachRefused::EmailNotVerified => Problem::email_not_verified(),
         AttachRefused::SecondFactorRequired => Problem::second_factor_required(),
-        AttachRefused::Held => Problem::cooling_off().because("The account is held after a reset that its owner disowned. Release it first."),
-        AttachRefused::CoolingOff { until } => Problem::cooling_off().because(format!("New keys can be attached from {until} on.")),
+        AttachRefused::Held => Problem::cooling_off()
+            .because("The account is held after a reset that its owner disowned. Release it first."),
+        AttachRefused::CoolingOff { until } => {
+            Problem::cooling_off().because(format!("New keys can be attached from {until} on."))
+        }
         AttachRefused::Full => Problem::connections_full(),
         AttachRefused::KeyInUse => Problem::key_in_use(),
         AttachRefused::SecretGivenUp => Problem::try_again().because("This took too long and was undone. Try again."),

@@ -12,19 +12,28 @@ pub(crate) async fn probe_permissions(deps: &Deps, candidate: &CandidateKey) -> 
     let venue = candidate.exchange();
     // The exchange's own clock: a host whose clock is off would see good keys refused.
     let time = answered(deps.wire.send(PublicRequest::build(venue, &PublicQuestion::ServerTime)).await)?;
-    let at = match venue { Venue::Paper => binance::server_time(time.received()) }.map_err(failed)?;
+    let at = match venue {
+        Venue::Paper => binance::server_time(time.received()),
+    }
+    .map_err(failed)?;
     let signed = deps.sealer.sign_permission_check(candidate, at).map_err(|e| Problem::unavailable().logged(e))?;
     let said = answered(deps.wire.send(signed).await)?;
-    let verdict = match venue { Venue::Paper => binance::permissions(said.received()) }.map_err(failed)?;
-    match verdict { Verdict::Accepted => Ok(()), Verdict::Refused(faults) => Err(not_accepted(&faults)) }
+    let verdict = match venue {
+        Venue::Paper => binance::permissions(said.received()),
+    }
+    .map_err(failed)?;
+    match verdict {
+        Verdict::Accepted => Ok(()),
+        Verdict::Refused(faults) => Err(not_accepted(&faults)),
+    }
 }
 
 fn answered(sent: Sent) -> Result<Answer, Problem> {
     match sent {
         Sent::Answered(answer) => Ok(answer),
-        Sent::NotSent { why } | Sent::Unknown { why } => {
-            Err(Problem::unavailable().because("The exchange did not answer. Nothing was stored; try again in a moment.").logged(why))
-        }
+        Sent::NotSent { why } | Sent::Unknown { why } => Err(Problem::unavailable()
+            .because("The exchange did not answer. Nothing was stored; try again in a moment.")
+            .logged(why)),
     }
 }
 
@@ -32,13 +41,18 @@ fn failed(failure: Failure) -> Problem {
     match failure {
         // Unknown key, wrong secret (the signature does not fit), or a key that does not work from our addresses.
         Failure::KeyRefused { .. } | Failure::Malformed { .. } => Problem::key_rejected(),
-        Failure::Limited { retry_after_s } => {
-            Problem::too_many_requests().because("The exchange limits us at the moment. Nothing was stored.").retry_after(u64::from(retry_after_s.unwrap_or(60)))
-        }
-        Failure::NotExecuted | Failure::FilterFailed { .. } | Failure::Refused { .. } | Failure::DuplicateLives | Failure::UnknownOrder
-        | Failure::NotFound | Failure::Unknown { .. } => {
-            Problem::unavailable().because("The exchange's answer could not be used. Nothing was stored; try again in a moment.").logged(failure)
-        }
+        Failure::Limited { retry_after_s } => Problem::too_many_requests()
+            .because("The exchange limits us at the moment. Nothing was stored.")
+            .retry_after(u64::from(retry_after_s.unwrap_or(60))),
+        Failure::NotExecuted
+        | Failure::FilterFailed { .. }
+        | Failure::Refused { .. }
+        | Failure::DuplicateLives
+        | Failure::UnknownOrder
+        | Failure::NotFound
+        | Failure::Unknown { .. } => Problem::unavailable()
+            .because("The exchange's answer could not be used. Nothing was stored; try again in a moment.")
+            .logged(failure),
     }
 }
 
@@ -64,7 +78,9 @@ fn not_accepted(faults: &[PermissionFault]) -> Problem {
 mod tests {
     use super::*;
 
-    fn check(faults: &[PermissionFault], code: &str) { assert_eq!(not_accepted(faults).code(), code, "{faults:?}"); }
+    fn check(faults: &[PermissionFault], code: &str) {
+        assert_eq!(not_accepted(faults).code(), code, "{faults:?}");
+    }
 
     #[test]
     fn kx_1_the_worst_fault_names_the_refusal() {

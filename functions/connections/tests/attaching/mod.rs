@@ -20,7 +20,11 @@ pub const SECRET: &str = "canary-secret-5d21";
 
 /// Answers as Binance does, for keys that all have the same secret.
 #[derive(Debug)]
-pub struct Venue { pub restrictions: Mutex<Value>, pub asked: Mutex<Vec<Endpoint>>, pub silent: Mutex<bool> }
+pub struct Venue {
+    pub restrictions: Mutex<Value>,
+    pub asked: Mutex<Vec<Endpoint>>,
+    pub silent: Mutex<bool>,
+}
 
 impl Venue {
     pub fn new() -> Arc<Self> {
@@ -31,13 +35,22 @@ impl Venue {
         });
         Arc::new(Self { restrictions: Mutex::new(good), asked: Mutex::default(), silent: Mutex::new(false) })
     }
-    pub fn says(&self, field: &str, value: Value) { self.restrictions.lock().unwrap()[field] = value; }
+    pub fn says(&self, field: &str, value: Value) {
+        self.restrictions.lock().unwrap()[field] = value;
+    }
     fn answer(&self, parts: &Parts) -> (u16, Value) {
-        if parts.endpoint == Endpoint::ServerTime { return (200, json!({ "serverTime": 1_764_000_000_000_i64 })); }
+        if parts.endpoint == Endpoint::ServerTime {
+            return (200, json!({ "serverTime": 1_764_000_000_000_i64 }));
+        }
         let query = parts.query.expose(String::clone);
         let (signed, signature) = query.rsplit_once("&signature=").unwrap();
-        let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(signed.as_bytes()).finalize();
-        if hex::encode(mac.into_bytes()) != signature { return (400, json!({ "code": -1022, "msg": "Signature for this request is not valid." })); }
+        let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes())
+            .unwrap()
+            .chain_update(signed.as_bytes())
+            .finalize();
+        if hex::encode(mac.into_bytes()) != signature {
+            return (400, json!({ "code": -1022, "msg": "Signature for this request is not valid." }));
+        }
         if parts.headers.iter().any(|(_, v)| v.expose(|v| v == "unknown-key")) {
             return (401, json!({ "code": -2015, "msg": "Invalid API-key, IP, or permissions for action." }));
         }
@@ -48,7 +61,9 @@ impl Venue {
 impl Transport for Venue {
     async fn send(&self, _: &str, parts: Parts, _: Limits) -> Sent {
         self.asked.lock().unwrap().push(parts.endpoint);
-        if *self.silent.lock().unwrap() { return Sent::Unknown { why: "no answer".into() }; }
+        if *self.silent.lock().unwrap() {
+            return Sent::Unknown { why: "no answer".into() };
+        }
         let (status, body) = self.answer(&parts);
         Sent::Answered(Answer { status, retry_after_s: None, body: body.to_string().into_bytes() })
     }
@@ -62,10 +77,22 @@ pub fn body(key: &str) -> Value {
 }
 
 /// Status and body of one request.
-pub async fn call(router: &axum::Router, method: &str, path: &str, owner: &Owner, proof: Option<&str>, body: Option<&Value>) -> (u16, Value) {
-    let mut request = http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", owner.token))
+pub async fn call(
+    router: &axum::Router,
+    method: &str,
+    path: &str,
+    owner: &Owner,
+    proof: Option<&str>,
+    body: Option<&Value>,
+) -> (u16, Value) {
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {}", owner.token))
         .header("content-type", "application/json");
-    if let Some(proof) = proof { request = request.header("x-step-up", proof); }
+    if let Some(proof) = proof {
+        request = request.header("x-step-up", proof);
+    }
     let request = request.body(axum::body::Body::from(body.map(Value::to_string).unwrap_or_default())).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
@@ -78,7 +105,9 @@ pub async fn attach(world: &World, router: &axum::Router, owner: &Owner, body: &
     let proof = world.step_up(owner, "POST", "/v1/connections", &hash).await;
     call(router, "POST", "/v1/connections", owner, Some(&proof), Some(body)).await
 }
-pub fn code(answer: &(u16, Value)) -> (u16, &str) { (answer.0, answer.1["code"].as_str().unwrap_or("")) }
+pub fn code(answer: &(u16, Value)) -> (u16, &str) {
+    (answer.0, answer.1["code"].as_str().unwrap_or(""))
+}
 
 /// Gives every open shred job to the shredder once, as the stream or the sweep would; answers how many must come again.
 pub async fn shred(world: &World) -> usize {
@@ -86,7 +115,14 @@ pub async fn shred(world: &World) -> usize {
     function_shredder::handle(&deps, event(&open_jobs(world, "shred").await)).await.batch_item_failures.len()
 }
 pub async fn open_jobs(world: &World, kind: &str) -> Vec<String> {
-    world.store.find_open_jobs(kind, account::WallTime::FAR_FUTURE).await.unwrap().into_iter().map(|job| job.key.pk).collect()
+    world
+        .store
+        .find_open_jobs(kind, account::WallTime::FAR_FUTURE)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|job| job.key.pk)
+        .collect()
 }
 pub fn event(pks: &[String]) -> Event {
     let records: Vec<_> = pks.iter().enumerate().map(|(at, pk)| json!({

@@ -12,8 +12,12 @@ use crate::world::{World, answer, log_in, me, post};
 struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { self.0.lock().unwrap().write(bytes) }
-    fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -26,7 +30,12 @@ async fn lg_6_events_are_logged_and_no_password_token_code_or_address() {
     let world = World::new();
     let user = world.account_with_totp("canary.address@example.com").await;
     let codes = world.recovery_codes(user).await;
-    let mut never = vec![crate::world::PASSWORD.to_owned(), "canary wrong password".to_owned(), "canary.address".to_owned(), "canary.typed".to_owned()];
+    let mut never = vec![
+        crate::world::PASSWORD.to_owned(),
+        "canary wrong password".to_owned(),
+        "canary.address".to_owned(),
+        "canary.typed".to_owned(),
+    ];
 
     world.send(log_in("canary.address@example.com", "canary wrong password")).await.refused(401, "sign_in_refused");
     world.send(log_in("canary.typed@example.com", "canary wrong password")).await.refused(401, "sign_in_refused");
@@ -40,7 +49,8 @@ async fn lg_6_events_are_logged_and_no_password_token_code_or_address() {
     let body = json!({
         "method": "POST", "path": "/v1/connections", "body_sha256": "0".repeat(64), "password": crate::world::PASSWORD, "totp": world.code(0),
     });
-    let proof = world.send(post("/v1/step-up", &body).bearer(&session)).await.json()["proof"].as_str().unwrap().to_owned();
+    let proof =
+        world.send(post("/v1/step-up", &body).bearer(&session)).await.json()["proof"].as_str().unwrap().to_owned();
     let again = world.challenge(user).await;
     let recovered = world.send(answer(&again, "recovery_code", &codes[0])).await.session();
     world.send(me(&recovered)).await;
@@ -55,5 +65,7 @@ async fn lg_6_events_are_logged_and_no_password_token_code_or_address() {
         assert!(text.contains(event), "{event} is not in the log");
     }
     assert!(text.contains(&user.to_string()) && text.contains("192.0.2.1"));
-    for secret in never { assert!(!text.contains(&secret), "{secret} is in the log"); }
+    for secret in never {
+        assert!(!text.contains(&secret), "{secret} is in the log");
+    }
 }

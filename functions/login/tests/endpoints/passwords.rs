@@ -21,7 +21,10 @@ async fn a_right_password_gives_a_session_for_one_hash_and_six_store_calls() {
     assert!(trace.values().sum::<u64>() <= 6 + 1, "{trace:?}");
     let token = answered.session();
     // SS-2.
-    assert_eq!(answered.headers["set-cookie"], format!("__Host-session={token}; Path=/; Secure; HttpOnly; SameSite=Strict"));
+    assert_eq!(
+        answered.headers["set-cookie"],
+        format!("__Host-session={token}; Path=/; Secure; HttpOnly; SameSite=Strict")
+    );
     let shown = world.send(me(&token)).await;
     assert_eq!((shown.status.as_u16(), shown.json()["email"].as_str()), (200, Some(EMAIL)));
     assert!(world.events(user).await.contains(&"signed_in".to_owned()));
@@ -55,7 +58,9 @@ async fn rl_3_of_200_guesses_at_once_one_is_hashed() {
     let answers = world.at_once((0..200).map(|_| log_in(EMAIL, WRONG))).await;
     assert_eq!(world.trace().get("GenerateMac"), Some(&1));
     assert_eq!(world.failures(user, "LOGIN").await, 1);
-    for answered in &answers { answered.refused(401, "sign_in_refused"); }
+    for answered in &answers {
+        answered.refused(401, "sign_in_refused");
+    }
     assert!(answers.windows(2).all(|two| two[0] == two[1]));
 }
 
@@ -119,9 +124,12 @@ async fn rl_5_a_source_has_its_share_and_rl_4_no_header_makes_it_another() {
     let world = World::new();
     // Too long to be hashed: what is charged is the request.
     let guess = || log_in("nobody@example.com", &"x".repeat(257));
-    for _ in 0..300 { world.send(guess()).await.refused(401, "sign_in_refused"); }
+    for _ in 0..300 {
+        world.send(guess()).await.refused(401, "sign_in_refused");
+    }
     world.trace();
-    let over = world.send(guess().header("x-forwarded-for", "198.51.100.9").header("forwarded", "for=198.51.100.9")).await;
+    let over =
+        world.send(guess().header("x-forwarded-for", "198.51.100.9").header("forwarded", "for=198.51.100.9")).await;
     assert_eq!(over.refused(429, "too_many_requests").headers["retry-after"], "60");
     assert_eq!(world.trace().len(), 1, "nothing is looked up");
     world.send(guess().from("198.51.100.9:1")).await.refused(401, "sign_in_refused");
@@ -157,7 +165,10 @@ async fn rf_17_a_password_that_was_right_before_a_reset_gives_no_session_after_i
         let (script, gate) = (Script::new(), Arc::new(Gate::default()));
         script.once(When::calls("login", "TransactWriteItems"), Act::PauseBefore(gate.clone()));
         world.emulators.set_faults(Some(Arc::new(script)));
-        let running = { let world = world.clone(); tokio::spawn(async move { world.log_in(EMAIL).await }) };
+        let running = {
+            let world = world.clone();
+            tokio::spawn(async move { world.log_in(EMAIL).await })
+        };
         gate.reached().await;
         world.raise(user, counter).await;
         gate.open();
@@ -170,7 +181,8 @@ async fn rf_17_a_password_that_was_right_before_a_reset_gives_no_session_after_i
 async fn pw_2_a_login_renews_an_old_hash_and_never_fails_for_it() {
     let world = World::with_cost("47104/1/1");
     let user = world.account(EMAIL).await;
-    let hash = async || world.item("identity", &format!("CRED#{user}"), "CRED").await.unwrap()["hash"].as_s().unwrap().clone();
+    let hash =
+        async || world.item("identity", &format!("CRED#{user}"), "CRED").await.unwrap()["hash"].as_s().unwrap().clone();
     assert!(hash().await.contains("m=19456,t=2"));
     world.fail("GenerateMac", 1);
     world.log_in(EMAIL).await.session();
@@ -201,10 +213,15 @@ async fn what_is_no_login_form_is_refused_by_its_shape_and_not_repeated() {
     }
     // SS-5: no form of another site reaches the login.
     for kind in ["text/plain", "application/x-www-form-urlencoded"] {
-        world.send(call("POST", "/v1/login").raw(kind, &json!({ "email": EMAIL, "password": PASSWORD }).to_string())).await
+        world
+            .send(call("POST", "/v1/login").raw(kind, &json!({ "email": EMAIL, "password": PASSWORD }).to_string()))
+            .await
             .refused(415, "unsupported_media_type");
     }
-    world.send(post("/v1/login", &json!({ "email": EMAIL, "password": "x".repeat(70_000) }))).await.refused(413, "body_too_large");
+    world
+        .send(post("/v1/login", &json!({ "email": EMAIL, "password": "x".repeat(70_000) })))
+        .await
+        .refused(413, "body_too_large");
     world.send(call("GET", "/v1/login")).await.refused(405, "method_not_allowed");
     assert!(world.trace().is_empty(), "none of them was looked up");
 }

@@ -35,7 +35,8 @@ async fn lg_2_a_right_password_gives_a_challenge_and_no_session() {
 async fn lg_2_a_challenge_dies_with_time_and_with_every_change_of_credentials() {
     let world = World::new();
     let user = world.account_with_totp(EMAIL).await;
-    let (early, late, outdated) = (world.challenge(user).await, world.challenge(user).await, world.challenge(user).await);
+    let (early, late, outdated) =
+        (world.challenge(user).await, world.challenge(user).await, world.challenge(user).await);
     world.advance_ms(299_999);
     world.send(answer(&early, "totp", &world.code(0))).await.session();
     world.advance_ms(1);
@@ -53,7 +54,9 @@ async fn tp_5_one_code_at_fifty_challenges_gives_one_session() {
     let world = World::new();
     let user = world.account_with_totp(EMAIL).await;
     let mut calls = Vec::new();
-    for _ in 0..50 { calls.push(answer(&world.challenge(user).await, "totp", &world.code(0))); }
+    for _ in 0..50 {
+        calls.push(answer(&world.challenge(user).await, "totp", &world.code(0)));
+    }
     let answers = world.at_once(calls).await;
     one_session(&world, user, &answers).await;
 }
@@ -73,7 +76,9 @@ async fn rc_2_one_recovery_code_at_fifty_challenges_gives_one_session() {
     let user = world.account_with_totp(EMAIL).await;
     let code = world.recovery_codes(user).await.remove(0);
     let mut calls = Vec::new();
-    for _ in 0..50 { calls.push(answer(&world.challenge(user).await, "recovery_code", &code)); }
+    for _ in 0..50 {
+        calls.push(answer(&world.challenge(user).await, "recovery_code", &code));
+    }
     let answers = world.at_once(calls).await;
     one_session(&world, user, &answers).await;
     world.advance(10);
@@ -92,7 +97,10 @@ async fn tp_5_two_admitted_answers_with_one_code_give_one_session() {
     script.once(When::calls("login", "TransactWriteItems").with_body("signed_in"), Act::PauseBefore(gate.clone()));
     world.emulators.set_faults(Some(std::sync::Arc::new(script)));
     let code = world.code(0);
-    let running = { let (world, call) = (world.clone(), answer(&first, "totp", &code)); tokio::spawn(async move { world.send(call).await }) };
+    let running = {
+        let (world, call) = (world.clone(), answer(&first, "totp", &code));
+        tokio::spawn(async move { world.send(call).await })
+    };
     gate.reached().await;
     world.advance(1);
     let won = world.send(answer(&second, "totp", &code)).await;
@@ -106,7 +114,9 @@ async fn tp_4_the_current_and_the_previous_step_count_and_no_other() {
         let world = World::new();
         let user = world.account_with_totp(EMAIL).await;
         let challenge = world.challenge(user).await;
-        let answered = world.send(answer(&challenge, "totp", &world.code(steps)).header("date", "Thu, 01 Jan 2037 00:00:00 GMT")).await;
+        let answered = world
+            .send(answer(&challenge, "totp", &world.code(steps)).header("date", "Thu, 01 Jan 2037 00:00:00 GMT"))
+            .await;
         assert_eq!(answered.status == 200, good, "step {steps}");
     }
 }
@@ -144,12 +154,16 @@ async fn tp_9_a_burst_of_wrong_codes_is_evaluated_once() {
     let world = World::new();
     let user = world.account_with_totp(EMAIL).await;
     let mut challenges = Vec::new();
-    for _ in 0..4 { challenges.push(world.challenge(user).await); }
+    for _ in 0..4 {
+        challenges.push(world.challenge(user).await);
+    }
     world.trace();
     let answers = world.at_once((0..200).map(|i| answer(&challenges[i % 4], "totp", &world.wrong_code()))).await;
     assert_eq!(world.trace().get("Decrypt"), Some(&1));
     assert_eq!(world.failures(user, "FACTOR").await, 1);
-    for answered in &answers { answered.refused(401, "challenge_refused"); }
+    for answered in &answers {
+        answered.refused(401, "challenge_refused");
+    }
 }
 
 #[tokio::test]
@@ -186,7 +200,10 @@ async fn rc_3_a_recovery_code_is_no_password() {
     let code = world.recovery_codes(user).await.remove(0);
     world.send(log_in(EMAIL, &code)).await.refused(401, "sign_in_refused");
     world.send(answer("", "recovery_code", &code)).await.refused(401, "challenge_refused");
-    world.send(post("/v1/login", &json!({ "email": EMAIL, "password": "wrong", "recovery_code": code }))).await.refused(422, "invalid_fields");
+    world
+        .send(post("/v1/login", &json!({ "email": EMAIL, "password": "wrong", "recovery_code": code })))
+        .await
+        .refused(422, "invalid_fields");
     assert_eq!(world.store.recovery_codes(user).await.unwrap().len(), 10, "none was spent");
 }
 
@@ -239,7 +256,8 @@ async fn ev_2_no_token_serves_for_another() {
     let challenge = world.challenge(user).await;
     world.advance(30);
     let body = json!({ "method": "POST", "path": "/v1/connections", "body_sha256": "0".repeat(64), "password": PASSWORD, "totp": world.code(0) });
-    let proof = world.send(post("/v1/step-up", &body).bearer(&session)).await.json()["proof"].as_str().unwrap().to_owned();
+    let proof =
+        world.send(post("/v1/step-up", &body).bearer(&session)).await.json()["proof"].as_str().unwrap().to_owned();
     world.advance(30);
     for token in [&session, &proof] {
         world.send(answer(token, "totp", &world.code(0))).await.refused(401, "challenge_refused");
@@ -254,7 +272,9 @@ async fn ev_2_no_token_serves_for_another() {
     }
     // EV-1, SS-1: and none of them can be read out of the table.
     let dump = world.dump("identity").await;
-    for secret in [&session, &challenge, &proof, PASSWORD] { assert!(!dump.contains(secret)); }
+    for secret in [&session, &challenge, &proof, PASSWORD] {
+        assert!(!dump.contains(secret));
+    }
 }
 
 #[tokio::test]
@@ -263,7 +283,10 @@ async fn exactly_one_factor_is_shown() {
     for body in [json!({ "challenge": "c" }), json!({ "challenge": "c", "totp": "1", "recovery_code": "2" })] {
         world.send(post("/v1/login/second-factor", &body)).await.refused(400, "malformed_body");
     }
-    world.send(post("/v1/login/second-factor", &json!({ "challenge": "c", "totp": 123_456 }))).await.refused(422, "invalid_fields");
+    world
+        .send(post("/v1/login/second-factor", &json!({ "challenge": "c", "totp": 123_456 })))
+        .await
+        .refused(422, "invalid_fields");
 }
 
 #[tokio::test]
@@ -280,6 +303,8 @@ async fn lg_3_the_session_shown_with_an_answer_is_dead_after_it() {
 async fn one_session(world: &World, user: UserId, answers: &[Answered]) {
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answered| answered.status == 200);
     assert_eq!(won.len(), 1);
-    for answered in lost { answered.refused(401, "challenge_refused"); }
+    for answered in lost {
+        answered.refused(401, "challenge_refused");
+    }
     assert_eq!(world.sessions(user).await, 1);
 }

@@ -49,7 +49,10 @@ async fn ss_4_the_owner_lists_ends_one_and_ends_the_others() {
     }
     let listed = world.send(call("GET", "/v1/sessions").bearer(&tokens[0])).await.json();
     let items = listed["items"].as_array().unwrap();
-    assert_eq!(items.iter().map(|item| item["current"].as_bool().unwrap()).collect::<Vec<_>>(), [true, false, false, false]);
+    assert_eq!(
+        items.iter().map(|item| item["current"].as_bool().unwrap()).collect::<Vec<_>>(),
+        [true, false, false, false]
+    );
     assert!(!listed.to_string().contains(&tokens[1]));
 
     let second = format!("/v1/sessions/{}", items[1]["id"].as_str().unwrap());
@@ -58,7 +61,9 @@ async fn ss_4_the_owner_lists_ends_one_and_ends_the_others() {
     world.send(call("DELETE", &second).bearer(&tokens[0])).await.refused(404, "not_found");
 
     assert_eq!(world.send(call("DELETE", "/v1/sessions").bearer(&tokens[0])).await.status, 204);
-    for dead in &tokens[2..] { world.send(me(dead)).await.refused(401, "no_session"); }
+    for dead in &tokens[2..] {
+        world.send(me(dead)).await.refused(401, "no_session");
+    }
     assert_eq!(world.send(me(&tokens[0])).await.status, 200);
     assert_eq!(world.sessions(user).await, 1);
     assert!(world.events(user).await.contains(&"other_sessions_ended".to_owned()));
@@ -93,12 +98,21 @@ async fn ss_5_a_change_by_cookie_comes_from_our_own_page() {
     }
     // No change by GET, so none of this is asked; and a request never falls back from a header to the cookie.
     assert_eq!(world.send(call("GET", "/v1/me").cookie(&cookie)).await.status, 200);
-    world.send(call("GET", "/v1/me").cookie(&cookie).header("authorization", "Bearer nonsense")).await.refused(401, "no_session");
-    world.send(call("GET", "/v1/me").cookie(&cookie).header("authorization", "Basic eA==")).await.refused(401, "no_session");
+    world
+        .send(call("GET", "/v1/me").cookie(&cookie).header("authorization", "Bearer nonsense"))
+        .await
+        .refused(401, "no_session");
+    world
+        .send(call("GET", "/v1/me").cookie(&cookie).header("authorization", "Basic eA=="))
+        .await
+        .refused(401, "no_session");
     assert_eq!(world.send(ours(out()).header("sec-fetch-site", "same-origin")).await.status, 204);
     // A bearer token is never sent by a browser on its own.
     let bearer = world.log_in(EMAIL).await.session();
-    assert_eq!(world.send(call("POST", "/v1/logout").bearer(&bearer).header("origin", "https://evil.example")).await.status, 204);
+    assert_eq!(
+        world.send(call("POST", "/v1/logout").bearer(&bearer).header("origin", "https://evil.example")).await.status,
+        204
+    );
 }
 
 #[tokio::test]
@@ -110,7 +124,9 @@ async fn ss_8_anothers_session_is_not_found() {
     let thief = world.log_in("thief@example.com").await.session();
     let listed = world.send(call("GET", "/v1/sessions").bearer(&token)).await.json();
     let id = listed["items"][0]["id"].as_str().unwrap();
-    let absent = world.send(call("DELETE", &format!("/v1/sessions/{}", id.replace(&id[20..], "0000000000"))).bearer(&thief)).await;
+    let absent = world
+        .send(call("DELETE", &format!("/v1/sessions/{}", id.replace(&id[20..], "0000000000"))).bearer(&thief))
+        .await;
     let foreign = world.send(call("DELETE", &format!("/v1/sessions/{id}")).bearer(&thief)).await;
     assert_eq!(foreign.refused(404, "not_found"), &absent);
     world.send(call("DELETE", "/v1/sessions/%ff").bearer(&thief)).await.refused(404, "not_found");
@@ -122,8 +138,13 @@ async fn ss_8_anothers_session_is_not_found() {
 async fn every_route_but_the_two_of_signing_in_wants_a_session() {
     let world = World::new();
     for (function, route) in api::routes::ALL {
-        if *function != "login" || route.demands() == api::Policy::Public { continue; }
+        if *function != "login" || route.demands() == api::Policy::Public {
+            continue;
+        }
         let path = route.path().replace("{id}", "x");
-        world.send(call(route.method(), &path).raw("application/json", &json!({}).to_string())).await.refused(401, "no_session");
+        world
+            .send(call(route.method(), &path).raw("application/json", &json!({}).to_string()))
+            .await
+            .refused(401, "no_session");
     }
 }

@@ -16,7 +16,10 @@ async fn st_1_a_proof_is_for_one_request_once() {
     let proof = prove(&world, &session, &form(&world)).await;
     let good = || attach(&session, BODY).header("x-step-up", &proof);
     guarded.send(attach(&session, BODY)).await.refused(403, "step_up_required");
-    guarded.send(attach(&session, r#"{"exchange":"paper" }"#).header("x-step-up", &proof)).await.refused(403, "step_up_required");
+    guarded
+        .send(attach(&session, r#"{"exchange":"paper" }"#).header("x-step-up", &proof))
+        .await
+        .refused(403, "step_up_required");
     let elsewhere = call("POST", "/v1/second-factors/recovery-codes").bearer(&session).raw("application/json", BODY);
     guarded.send(elsewhere.header("x-step-up", &proof)).await.refused(403, "step_up_required");
     guarded.send(attach("nobody", BODY).header("x-step-up", &proof)).await.refused(401, "no_session");
@@ -83,7 +86,11 @@ async fn st_1_all_factors_are_shown_and_one_answer_hides_which_was_wrong() {
     let user = world.account_with_totp(EMAIL).await;
     let session = signed_in(&world).await;
     world.advance(30);
-    let with = |field: &str, value: Value| { let mut form = form(&world); form[field] = value; form };
+    let with = |field: &str, value: Value| {
+        let mut form = form(&world);
+        form[field] = value;
+        form
+    };
     let mut without = form(&world);
     without.as_object_mut().unwrap().remove("totp");
     send(&world, &session, &without).await.refused(422, "second_factor_missing");
@@ -157,8 +164,11 @@ async fn a_proof_is_asked_for_a_request_that_can_be() {
     let user = world.account(EMAIL).await;
     let session = world.log_in(EMAIL).await.session();
     for (field, value, pointer) in [
-        ("method", "post", "/method"), ("path", "/connections", "/path"), ("path", "https://evil.example/v1/", "/path"),
-        ("body_sha256", "ABC", "/body_sha256"), ("body_sha256", &"A".repeat(64), "/body_sha256"),
+        ("method", "post", "/method"),
+        ("path", "/connections", "/path"),
+        ("path", "https://evil.example/v1/", "/path"),
+        ("body_sha256", "ABC", "/body_sha256"),
+        ("body_sha256", &"A".repeat(64), "/body_sha256"),
     ] {
         let mut form = form(&world);
         form[field] = value.into();
@@ -169,7 +179,9 @@ async fn a_proof_is_asked_for_a_request_that_can_be() {
     assert_eq!(world.failures(user, "STEP_UP").await, 0, "nothing was tried");
 }
 
-fn sha256(text: &str) -> String { hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text.as_bytes())) }
+fn sha256(text: &str) -> String {
+    hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()))
+}
 fn form(world: &World) -> Value {
     json!({ "method": "POST", "path": "/v1/connections", "body_sha256": sha256(BODY), "password": PASSWORD, "totp": world.code(0) })
 }
@@ -177,7 +189,9 @@ async fn signed_in(world: &World) -> String {
     let challenge = world.log_in(EMAIL).await.challenge();
     world.send(answer(&challenge, "totp", &world.code(0))).await.session()
 }
-async fn send(world: &World, session: &str, form: &Value) -> Answered { world.send(post("/v1/step-up", form).bearer(session)).await }
+async fn send(world: &World, session: &str, form: &Value) -> Answered {
+    world.send(post("/v1/step-up", form).bearer(session)).await
+}
 async fn prove(world: &World, session: &str, form: &Value) -> String {
     let answered = send(world, session, form).await;
     assert_eq!(answered.status, 200, "{}", String::from_utf8_lossy(&answered.body));
@@ -186,4 +200,6 @@ async fn prove(world: &World, session: &str, form: &Value) -> String {
     assert!(world.item("identity", &stored, "PROOF").await.is_some());
     proof
 }
-fn attach(session: &str, body: &str) -> Call { call("POST", "/v1/connections").bearer(session).raw("application/json", body) }
+fn attach(session: &str, body: &str) -> Call {
+    call("POST", "/v1/connections").bearer(session).raw("application/json", body)
+}

@@ -24,10 +24,10 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use identity_key::IdentityKey;
 use serde_json::Value;
+use store::Store;
 use store::entity::job::{Mail, Notice};
 use store::entity::{challenge, recovery_code};
 use store::transaction::sign_up::SignUp;
-use store::Store;
 use tower::ServiceExt;
 
 pub const PASSWORD: &str = "seven quiet lanterns drift";
@@ -40,12 +40,20 @@ pub struct TestClock(AtomicI64);
 
 #[async_trait::async_trait]
 impl host::Clock for TestClock {
-    fn now(&self) -> WallTime { WallTime::from_ms(self.0.load(Ordering::SeqCst)) }
-    fn monotonic(&self) -> host::Monotonic { host::Monotonic::from_ms(self.0.load(Ordering::SeqCst).unsigned_abs()) }
-    async fn wait(&self, time: Duration) { self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst); }
+    fn now(&self) -> WallTime {
+        WallTime::from_ms(self.0.load(Ordering::SeqCst))
+    }
+    fn monotonic(&self) -> host::Monotonic {
+        host::Monotonic::from_ms(self.0.load(Ordering::SeqCst).unsigned_abs())
+    }
+    async fn wait(&self, time: Duration) {
+        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
 }
 impl emulators::WallClock for TestClock {
-    fn now_ms(&self) -> i64 { self.0.load(Ordering::SeqCst) }
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 #[derive(Clone)]
@@ -60,11 +68,19 @@ pub struct World {
 
 /// What was answered.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answered { pub status: StatusCode, pub headers: HeaderMap, pub body: Vec<u8> }
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
 
 impl Answered {
-    pub fn json(&self) -> Value { serde_json::from_slice(&self.body).unwrap_or(Value::Null) }
-    pub fn code(&self) -> String { self.json()["code"].as_str().unwrap_or("").to_owned() }
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or("").to_owned()
+    }
     pub fn session(&self) -> String {
         assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
         self.json()["session"]["token"].as_str().expect("a session").to_owned()
@@ -75,7 +91,12 @@ impl Answered {
     }
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> &Self {
-        assert_eq!((self.status.as_u16(), self.code().as_str()), (status, code), "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            (self.status.as_u16(), self.code().as_str()),
+            (status, code),
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         assert_eq!(self.headers["content-type"], "application/problem+json");
         assert_eq!(self.headers["cache-control"], "no-store");
         self
@@ -89,37 +110,58 @@ pub fn call(method: &str, path: &str) -> Call {
     let from: SocketAddr = "192.0.2.1:1234".parse().unwrap();
     Call(http::Request::builder().method(method).uri(path).extension(ConnectInfo(from)), Vec::new())
 }
-pub fn post(path: &str, body: &Value) -> Call { call("POST", path).raw("application/json", &body.to_string()) }
+pub fn post(path: &str, body: &Value) -> Call {
+    call("POST", path).raw("application/json", &body.to_string())
+}
 
 impl Call {
-    pub fn raw(self, kind: &str, body: &str) -> Self { Self(self.0.header("content-type", kind), body.as_bytes().to_vec()) }
-    pub fn header(self, name: &str, value: &str) -> Self { Self(self.0.header(name, value), self.1) }
-    pub fn bearer(self, token: &str) -> Self { self.header("authorization", &format!("Bearer {token}")) }
-    pub fn cookie(self, token: &str) -> Self { self.header("cookie", &format!("a=b; __Host-session={token}")) }
+    pub fn raw(self, kind: &str, body: &str) -> Self {
+        Self(self.0.header("content-type", kind), body.as_bytes().to_vec())
+    }
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value), self.1)
+    }
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+    pub fn cookie(self, token: &str) -> Self {
+        self.header("cookie", &format!("a=b; __Host-session={token}"))
+    }
     pub fn from(self, address: &str) -> Self {
         Self(self.0.extension(ConnectInfo::<SocketAddr>(address.parse().unwrap())), self.1)
     }
 }
 
 impl World {
-    pub fn new() -> Self { Self::with_cost("19456/2/1") }
+    pub fn new() -> Self {
+        Self::with_cost("19456/2/1")
+    }
 
     pub fn with_cost(cost: &str) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_764_000_000_000)));
         let emulators = Emulators::open(Config { data_dir: None, clock: clock.clone() }).unwrap();
         let key = |name: &str| KeySpec { name: name.to_owned(), kind: KeyKind::Text };
         let tables = ["identity", "outbox"].map(|name| TableSpec {
-            name: name.to_owned(), partition: key("pk"), sort: Some(key("sk")), indexes: Vec::new(), stream: None, ttl: Some("ttl".to_owned()),
+            name: name.to_owned(),
+            partition: key("pk"),
+            sort: Some(key("sk")),
+            indexes: Vec::new(),
+            stream: None,
+            ttl: Some("ttl".to_owned()),
         });
         emulators.ensure_tables(&tables).unwrap();
         let pairs = [
-            ("TABLE_IDENTITY", "identity".to_owned()), ("TABLE_OUTBOX", "outbox".to_owned()), ("HASH_COST", cost.to_owned()),
+            ("TABLE_IDENTITY", "identity".to_owned()),
+            ("TABLE_OUTBOX", "outbox".to_owned()),
+            ("HASH_COST", cost.to_owned()),
             ("ALLOWED_ORIGIN", "https://shearpin.example".to_owned()),
             ("KEY_IDENTITY", emulators.ensure_key("alias/shearpin-identity", MasterKeySpec::Symmetric).unwrap()),
             ("KEY_IDENTITY_MAC", emulators.ensure_key("alias/shearpin-identity-mac", MasterKeySpec::Hmac256).unwrap()),
         ];
         let host = |caller: &str| Host {
-            clock: clock.clone(), entropy: Arc::new(SystemEntropy), aws: emulators.sdk_config(Caller::owner(caller)),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            aws: emulators.sdk_config(Caller::owner(caller)),
             environment: Environment::of(pairs.clone().map(|(name, value)| (name.to_owned(), value))),
         };
         let router = function_login::router(&host("login")).unwrap();
@@ -133,32 +175,56 @@ impl World {
     pub fn guarded(&self) -> Self {
         let host = Host { aws: self.emulators.sdk_config(Caller::owner("guarded")), ..self.host.clone() };
         let router = Api::new(Gate::of(&host).unwrap(), ())
-            .mount(api::routes::ATTACH_CONNECTION, ran).mount(api::routes::REPLACE_RECOVERY_CODES, ran).into_router();
+            .mount(api::routes::ATTACH_CONNECTION, ran)
+            .mount(api::routes::REPLACE_RECOVERY_CODES, ran)
+            .into_router();
         Self { router, ..self.clone() }
     }
 
     pub async fn send(&self, call: Call) -> Answered {
         let request = call.0.body(Body::from(call.1)).unwrap();
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        Answered { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes().to_vec() }
+        Answered {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
     }
     /// Many calls at once, on all threads.
     pub async fn at_once(&self, calls: impl IntoIterator<Item = Call>) -> Vec<Answered> {
-        let running: Vec<_> = calls.into_iter().map(|call| { let world = self.clone(); tokio::spawn(async move { world.send(call).await }) }).collect();
+        let running: Vec<_> = calls
+            .into_iter()
+            .map(|call| {
+                let world = self.clone();
+                tokio::spawn(async move { world.send(call).await })
+            })
+            .collect();
         let mut answers = Vec::new();
-        for one in running { answers.push(one.await.unwrap()); }
+        for one in running {
+            answers.push(one.await.unwrap());
+        }
         answers
     }
 
-    pub fn now(&self) -> WallTime { host::Clock::now(self.clock.as_ref()) }
-    pub fn advance(&self, seconds: i64) { self.advance_ms(seconds * 1000); }
-    pub fn advance_ms(&self, ms: i64) { self.clock.0.fetch_add(ms, Ordering::SeqCst); }
+    pub fn now(&self) -> WallTime {
+        host::Clock::now(self.clock.as_ref())
+    }
+    pub fn advance(&self, seconds: i64) {
+        self.advance_ms(seconds * 1000);
+    }
+    pub fn advance_ms(&self, ms: i64) {
+        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+    }
 
     /// What the function called since the last look.
     pub fn trace(&self) -> BTreeMap<String, u64> {
         let calls = self.emulators.calls();
         self.emulators.reset_calls();
-        calls.into_iter().filter(|((caller, _, _), _)| caller != "test").map(|((_, _, operation), count)| (operation, count)).collect()
+        calls
+            .into_iter()
+            .filter(|((caller, _, _), _)| caller != "test")
+            .map(|((_, _, operation), count)| (operation, count))
+            .collect()
     }
     /// Makes every call of an operation fail until the next `recover`.
     pub fn fail(&self, operation: &str, skip: u64) {
@@ -166,9 +232,13 @@ impl World {
         script.times(When::calls("login", operation), skip, u64::MAX, Act::Fault(Fault::Status(500)));
         self.emulators.set_faults(Some(Arc::new(script)));
     }
-    pub fn recover(&self) { self.emulators.set_faults(None); }
+    pub fn recover(&self) {
+        self.emulators.set_faults(None);
+    }
 
-    pub async fn account(&self, email: &str) -> UserId { self.account_with(email, PASSWORD).await }
+    pub async fn account(&self, email: &str) -> UserId {
+        self.account_with(email, PASSWORD).await
+    }
     pub async fn account_with(&self, email: &str, password: &str) -> UserId {
         let now = self.now();
         let user = UserId::new(self.host.entropy.ulid(now));
@@ -178,16 +248,26 @@ impl World {
         let policy = HashPolicy { parameters: HashParameters::FLOOR, pepper: key.pepper_id().clone() };
         let email = email.parse().unwrap();
         let mail = Mail { to: String::new(), notice: Notice::Nothing };
-        self.store.sign_up(SignUp {
-            user, email: &email, hash: &hash(&peppered, &salt, &policy).unwrap(), token: &new_token(Purpose::EmailVerification, self.host.entropy.bytes()).hash,
-            job: account::id::JobId::new(self.host.entropy.ulid(now)), mail: &mail, id: self.host.entropy.ulid(now),
-            budget: account::budget::AllowanceUsed::FRESH, now,
-        }).await.unwrap();
+        self.store
+            .sign_up(SignUp {
+                user,
+                email: &email,
+                hash: &hash(&peppered, &salt, &policy).unwrap(),
+                token: &new_token(Purpose::EmailVerification, self.host.entropy.bytes()).hash,
+                job: account::id::JobId::new(self.host.entropy.ulid(now)),
+                mail: &mail,
+                id: self.host.entropy.ulid(now),
+                budget: account::budget::AllowanceUsed::FRESH,
+                now,
+            })
+            .await
+            .unwrap();
         user
     }
     pub async fn account_with_totp(&self, email: &str) -> UserId {
         let user = self.account(email).await;
-        let sealed = IdentityKey::of(&self.host).unwrap().seal_seed(user, &TotpSeed::from_decrypted(SEED)).await.unwrap();
+        let sealed =
+            IdentityKey::of(&self.host).unwrap().seal_seed(user, &TotpSeed::from_decrypted(SEED)).await.unwrap();
         self.set(&format!("CRED#{user}"), "CRED", "totp_seed", AttributeValue::S(sealed)).await;
         self.set(&format!("CRED#{user}"), "CRED", "enrolled_at", AttributeValue::N("1".to_owned())).await;
         self.set(&format!("USER#{user}"), "STATE", "has_factor", AttributeValue::Bool(true)).await;
@@ -220,41 +300,75 @@ impl World {
         token.text.expose(String::clone)
     }
     pub async fn attempts(&self, challenge: &str) -> Option<u32> {
-        self.store.find_challenge(&TokenHash::of(Purpose::LoginChallenge, challenge)).await.unwrap().map(|c| c.attempts.0)
+        self.store
+            .find_challenge(&TokenHash::of(Purpose::LoginChallenge, challenge))
+            .await
+            .unwrap()
+            .map(|c| c.attempts.0)
     }
     pub async fn failures(&self, user: UserId, kind: &str) -> i64 {
         let Some(row) = self.item("identity", &format!("BUDGET#{user}"), kind).await else { return 0 };
         serde_json::from_str::<Value>(row["state"].as_s().unwrap()).unwrap()["failures"].as_i64().unwrap()
     }
 
-    pub async fn log_in(&self, email: &str) -> Answered { self.send(log_in(email, PASSWORD)).await }
+    pub async fn log_in(&self, email: &str) -> Answered {
+        self.send(log_in(email, PASSWORD)).await
+    }
 
-    pub async fn item(&self, table: &str, pk: &str, sk: &str) -> Option<std::collections::HashMap<String, AttributeValue>> {
-        let read = self.owner.get_item().table_name(table).key("pk", AttributeValue::S(pk.to_owned())).key("sk", AttributeValue::S(sk.to_owned()));
+    pub async fn item(
+        &self,
+        table: &str,
+        pk: &str,
+        sk: &str,
+    ) -> Option<std::collections::HashMap<String, AttributeValue>> {
+        let read = self
+            .owner
+            .get_item()
+            .table_name(table)
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()));
         read.send().await.unwrap().item
     }
     pub async fn set(&self, pk: &str, sk: &str, name: &str, value: AttributeValue) {
-        self.owner.update_item().table_name("identity").key("pk", AttributeValue::S(pk.to_owned())).key("sk", AttributeValue::S(sk.to_owned()))
-            .update_expression("SET #n = :v").expression_attribute_names("#n", name).expression_attribute_values(":v", value).send().await.unwrap();
+        self.owner
+            .update_item()
+            .table_name("identity")
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .update_expression("SET #n = :v")
+            .expression_attribute_names("#n", name)
+            .expression_attribute_values(":v", value)
+            .send()
+            .await
+            .unwrap();
     }
     pub async fn raise(&self, user: UserId, counter: &str) {
         self.set(&format!("USER#{user}"), "STATE", counter, AttributeValue::N("7".to_owned())).await;
     }
     /// Everything in a table, as text.
-    pub async fn dump(&self, table: &str) -> String { format!("{:?}", self.owner.scan().table_name(table).send().await.unwrap().items()) }
+    pub async fn dump(&self, table: &str) -> String {
+        format!("{:?}", self.owner.scan().table_name(table).send().await.unwrap().items())
+    }
     /// The kinds of mail in the outbox that say something, and how many of each.
     pub async fn mails(&self) -> BTreeMap<String, u32> {
         let mut kinds = BTreeMap::new();
         for job in self.owner.scan().table_name("outbox").send().await.unwrap().items() {
             let body: Value = serde_json::from_str(job["body"].as_s().unwrap()).unwrap();
             let kind = body["notice"]["notice"].as_str().unwrap().to_owned();
-            if kind != "nothing" { *kinds.entry(kind).or_insert(0) += 1; }
+            if kind != "nothing" {
+                *kinds.entry(kind).or_insert(0) += 1;
+            }
         }
         kinds
     }
     pub async fn events(&self, user: UserId) -> Vec<String> {
         let of = format!("EVENTS#{user}");
-        let found = self.owner.query().table_name("identity").key_condition_expression("pk = :pk").expression_attribute_values(":pk", AttributeValue::S(of));
+        let found = self
+            .owner
+            .query()
+            .table_name("identity")
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(of));
         found.send().await.unwrap().items().iter().map(|row| row["event"].as_s().unwrap().clone()).collect()
     }
     /// How many live sessions the table holds for a user.
@@ -264,14 +378,17 @@ impl World {
     }
 }
 
-pub fn log_in(email: &str, password: &str) -> Call { post("/v1/login", &serde_json::json!({ "email": email, "password": password })) }
+pub fn log_in(email: &str, password: &str) -> Call {
+    post("/v1/login", &serde_json::json!({ "email": email, "password": password }))
+}
 pub fn answer(challenge: &str, field: &str, code: &str) -> Call {
     post("/v1/login/second-factor", &serde_json::json!({ "challenge": challenge, field: code }))
 }
-pub fn me(token: &str) -> Call { call("GET", "/v1/me").bearer(token) }
+pub fn me(token: &str) -> Call {
+    call("GET", "/v1/me").bearer(token)
+}
 
 async fn ran(_: Arc<()>, mut request: Request) -> Result<Answer, Problem> {
     let proof = request.take_step_up()?;
     Ok(Answer::ok(&serde_json::json!({ "user": proof.user().to_string() })))
 }
-

@@ -14,17 +14,28 @@ fn allowed(call: &Call) -> bool {
     let call = named(call);
     identity.iter().any(|action| call == format!("identity dynamodb:{action}"))
         || [
-            "outbox dynamodb:PutItem", "vault dynamodb:Query", "vault dynamodb:UpdateItem", "trading/user dynamodb:Query",
-            "alias/identity kms:Decrypt", "alias/identity-mac kms:GenerateMac",
-        ].contains(&call.as_str())
+            "outbox dynamodb:PutItem",
+            "vault dynamodb:Query",
+            "vault dynamodb:UpdateItem",
+            "trading/user dynamodb:Query",
+            "alias/identity kms:Decrypt",
+            "alias/identity-mac kms:GenerateMac",
+        ]
+        .contains(&call.as_str())
 }
 
-pub fn world() -> World { World::of("password-reset", allowed, |host| function_password_reset::router(host).unwrap()) }
+pub fn world() -> World {
+    World::of("password-reset", allowed, |host| function_password_reset::router(host).unwrap())
+}
 
 /// The body of a completion, with what else is shown.
 pub fn form(token: &str, more: Value) -> Value {
     let mut form = json!({"token": token, "password": NEW_PASSWORD});
-    for (name, value) in more.as_object().unwrap() { form[name] = value.clone(); }
+    for (name, value) in more.as_object().unwrap() {
+        form[name] = value.clone();
+    }
     form
 }
-pub async fn complete(world: &World, token: &str, more: Value) -> Answered { world.post("/v1/password-reset/complete", form(token, more)).await }
+pub async fn complete(world: &World, token: &str, more: Value) -> Answered {
+    world.post("/v1/password-reset/complete", form(token, more)).await
+}

@@ -35,11 +35,20 @@ pub enum OnPlace {
 
 /// Where a request stops until the test lets it go on.
 #[derive(Debug)]
-pub struct Stop { reached: Semaphore, opened: Semaphore }
+pub struct Stop {
+    reached: Semaphore,
+    opened: Semaphore,
+}
 impl Stop {
-    pub fn new() -> Arc<Self> { Arc::new(Self { reached: Semaphore::new(0), opened: Semaphore::new(0) }) }
-    pub async fn reached(&self) { self.reached.acquire().await.unwrap().forget(); }
-    pub fn open(&self) { self.opened.add_permits(1); }
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { reached: Semaphore::new(0), opened: Semaphore::new(0) })
+    }
+    pub async fn reached(&self) {
+        self.reached.acquire().await.unwrap().forget();
+    }
+    pub fn open(&self) {
+        self.opened.add_permits(1);
+    }
     async fn pass(&self) {
         self.reached.add_permits(1);
         self.opened.acquire().await.unwrap().forget();
@@ -47,9 +56,25 @@ impl Stop {
 }
 
 #[derive(Debug, Clone)]
-pub struct FakeOrder { pub client_id: String, pub id: i64, pub side: String, pub status: &'static str, pub quantity: String, pub executed: String, pub hidden: bool }
+pub struct FakeOrder {
+    pub client_id: String,
+    pub id: i64,
+    pub side: String,
+    pub status: &'static str,
+    pub quantity: String,
+    pub executed: String,
+    pub hidden: bool,
+}
 #[derive(Debug, Clone)]
-pub struct FakeTrade { pub id: i64, pub order: i64, pub price: String, pub quantity: String, pub fee: String, pub asset: String, pub time: i64 }
+pub struct FakeTrade {
+    pub id: i64,
+    pub order: i64,
+    pub price: String,
+    pub quantity: String,
+    pub fee: String,
+    pub asset: String,
+    pub time: i64,
+}
 
 #[derive(Debug, Default)]
 pub struct Book {
@@ -69,21 +94,38 @@ pub struct Book {
 }
 
 #[derive(Debug)]
-pub struct FakeExchange { pub book: Mutex<Book>, clock: Arc<TestClock> }
+pub struct FakeExchange {
+    pub book: Mutex<Book>,
+    clock: Arc<TestClock>,
+}
 impl FakeExchange {
-    pub fn new(clock: Arc<TestClock>) -> Arc<Self> { Arc::new(Self { book: Mutex::default(), clock }) }
-    pub fn with<R>(&self, look: impl FnOnce(&mut Book) -> R) -> R { look(&mut self.book.lock().unwrap()) }
-    pub fn posts(&self) -> usize { self.with(|b| b.posts.len()) }
-    pub fn next(&self, what: OnPlace) { self.with(|b| b.on_place.push_back(what)); }
-    fn now(&self) -> i64 { self.clock.now_ms() + self.with(|b| b.skew_ms) }
+    pub fn new(clock: Arc<TestClock>) -> Arc<Self> {
+        Arc::new(Self { book: Mutex::default(), clock })
+    }
+    pub fn with<R>(&self, look: impl FnOnce(&mut Book) -> R) -> R {
+        look(&mut self.book.lock().unwrap())
+    }
+    pub fn posts(&self) -> usize {
+        self.with(|b| b.posts.len())
+    }
+    pub fn next(&self, what: OnPlace) {
+        self.with(|b| b.on_place.push_back(what));
+    }
+    fn now(&self) -> i64 {
+        self.clock.now_ms() + self.with(|b| b.skew_ms)
+    }
 
     fn answer(&self, endpoint: Endpoint, query: &str) -> Sent {
         let now = self.now();
-        let get = |name: &str| query.split('&').find_map(|p| p.strip_prefix(&format!("{name}="))).unwrap_or_default().to_owned();
+        let get = |name: &str| {
+            query.split('&').find_map(|p| p.strip_prefix(&format!("{name}="))).unwrap_or_default().to_owned()
+        };
         if endpoint.is_signed() {
             let (at, window): (i64, i64) = (get("timestamp").parse().unwrap(), get("recvWindow").parse().unwrap());
             assert!(window <= 3_000, "a receive window of {window}");
-            if at >= now + 1_000 || now - at > window { return say(400, r#"{"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}"#); }
+            if at >= now + 1_000 || now - at > window {
+                return say(400, r#"{"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}"#);
+            }
         }
         let mut book = self.book.lock().unwrap();
         book.asked.push(endpoint);
@@ -96,25 +138,40 @@ impl FakeExchange {
             Endpoint::CancelOrder => cancel(&mut book, &get("origClientOrderId")),
             Endpoint::QueryOrder => {
                 let (name, id) = (get("origClientOrderId"), get("orderId"));
-                let found = book.orders.iter().find(|o| if id.is_empty() { o.client_id == name && !o.hidden } else { o.id.to_string() == id });
-                found.map_or_else(|| say(400, r#"{"code":-2013,"msg":"Order does not exist."}"#), |o| ok(&shown(o, None)))
+                let found = book
+                    .orders
+                    .iter()
+                    .find(|o| if id.is_empty() { o.client_id == name && !o.hidden } else { o.id.to_string() == id });
+                found.map_or_else(
+                    || say(400, r#"{"code":-2013,"msg":"Order does not exist."}"#),
+                    |o| ok(&shown(o, None)),
+                )
             }
             Endpoint::OpenOrders => {
-                let open: Vec<_> = book.orders.iter().filter(|o| matches!(o.status, "NEW" | "PARTIALLY_FILLED")).map(|o| shown(o, None)).collect();
+                let open: Vec<_> = book
+                    .orders
+                    .iter()
+                    .filter(|o| matches!(o.status, "NEW" | "PARTIALLY_FILLED"))
+                    .map(|o| shown(o, None))
+                    .collect();
                 ok(&Value::Array(open))
             }
             Endpoint::MyTrades => {
                 let (order, from): (String, i64) = (get("orderId"), get("fromId").parse().unwrap_or(0));
-                let fitting = book.trades.iter().filter(|t| t.id >= from && (order.is_empty() || t.order.to_string() == order));
+                let fitting =
+                    book.trades.iter().filter(|t| t.id >= from && (order.is_empty() || t.order.to_string() == order));
                 ok(&Value::Array(fitting.map(|t| json!({
                     "id": t.id, "orderId": t.order, "price": t.price, "qty": t.quantity, "commission": t.fee, "commissionAsset": t.asset, "time": t.time,
                 })).collect()))
             }
             Endpoint::Account => {
-                let held: Vec<_> = book.balances.iter().map(|(a, f, l)| json!({ "asset": a, "free": f, "locked": l })).collect();
+                let held: Vec<_> =
+                    book.balances.iter().map(|(a, f, l)| json!({ "asset": a, "free": f, "locked": l })).collect();
                 ok(&json!({ "balances": held }))
             }
-            Endpoint::ApiRestrictions => book.permissions.as_ref().map_or_else(|| say(401, r#"{"code":-2015,"msg":"Invalid API-key."}"#), ok),
+            Endpoint::ApiRestrictions => {
+                book.permissions.as_ref().map_or_else(|| say(401, r#"{"code":-2015,"msg":"Invalid API-key."}"#), ok)
+            }
             Endpoint::TickerPrice => ok(&json!({ "symbol": "X", "price": "100" })),
             Endpoint::Klines | Endpoint::ExchangeInfo | Endpoint::Depth => say(404, ""),
         }
@@ -122,9 +179,15 @@ impl FakeExchange {
 }
 
 fn place(book: &mut Book, what: OnPlace, get: &dyn Fn(&str) -> String, now: i64) -> Sent {
-    if let OnPlace::Vanish = what { return Sent::Unknown { why: "the request was lost".into() }; }
-    if let OnPlace::Refuse = what { return Sent::NotSent { why: "connection refused".into() }; }
-    if let OnPlace::Say(status, body) = what { return say(status, body); }
+    if let OnPlace::Vanish = what {
+        return Sent::Unknown { why: "the request was lost".into() };
+    }
+    if let OnPlace::Refuse = what {
+        return Sent::NotSent { why: "connection refused".into() };
+    }
+    if let OnPlace::Say(status, body) = what {
+        return say(status, body);
+    }
     let client_id = get("newClientOrderId");
     if book.orders.iter().any(|o| o.client_id == client_id && matches!(o.status, "NEW" | "PARTIALLY_FILLED")) {
         return say(400, r#"{"code":-2010,"msg":"Duplicate order sent."}"#);
@@ -133,10 +196,23 @@ fn place(book: &mut Book, what: OnPlace, get: &dyn Fn(&str) -> String, now: i64)
     let fills = matches!(what, OnPlace::Fill | OnPlace::FillAndHide);
     let quantity = get("quantity");
     let order = FakeOrder {
-        client_id, id, side: get("side"), status: if fills { "FILLED" } else { "NEW" }, quantity: quantity.clone(),
-        executed: if fills { quantity.clone() } else { "0".into() }, hidden: matches!(what, OnPlace::FillAndHide),
+        client_id,
+        id,
+        side: get("side"),
+        status: if fills { "FILLED" } else { "NEW" },
+        quantity: quantity.clone(),
+        executed: if fills { quantity.clone() } else { "0".into() },
+        hidden: matches!(what, OnPlace::FillAndHide),
     };
-    let fill = fills.then(|| FakeTrade { id: 100 + id, order: id, price: "100".into(), quantity, fee: "0.1".into(), asset: "USDT".into(), time: 120_000 });
+    let fill = fills.then(|| FakeTrade {
+        id: 100 + id,
+        order: id,
+        price: "100".into(),
+        quantity,
+        fee: "0.1".into(),
+        asset: "USDT".into(),
+        time: 120_000,
+    });
     book.trades.extend(fill.clone());
     book.orders.push(order.clone());
     match what {
@@ -153,8 +229,12 @@ fn place(book: &mut Book, what: OnPlace, get: &dyn Fn(&str) -> String, now: i64)
 
 fn cancel(book: &mut Book, name: &str) -> Sent {
     let what = book.on_cancel.pop_front().unwrap_or(OnPlace::Rest);
-    if let OnPlace::Say(status, body) = what { return say(status, body); }
-    let Some(order) = book.orders.iter_mut().find(|o| o.client_id == name && matches!(o.status, "NEW" | "PARTIALLY_FILLED")) else {
+    if let OnPlace::Say(status, body) = what {
+        return say(status, body);
+    }
+    let Some(order) =
+        book.orders.iter_mut().find(|o| o.client_id == name && matches!(o.status, "NEW" | "PARTIALLY_FILLED"))
+    else {
         return say(400, r#"{"code":-2011,"msg":"Unknown order sent."}"#);
     };
     order.status = "CANCELED";
@@ -169,11 +249,17 @@ fn shown(order: &FakeOrder, transact_time: Option<i64>) -> Value {
         "symbol": "ETHUSDT", "orderId": order.id, "clientOrderId": order.client_id, "status": order.status, "side": order.side,
         "origQty": order.quantity, "executedQty": order.executed,
     });
-    if let Some(at) = transact_time { shown["transactTime"] = json!(at); }
+    if let Some(at) = transact_time {
+        shown["transactTime"] = json!(at);
+    }
     shown
 }
-fn ok(body: &Value) -> Sent { Sent::Answered(Answer { status: 200, retry_after_s: None, body: body.to_string().into_bytes() }) }
-fn say(status: u16, body: &str) -> Sent { Sent::Answered(Answer { status, retry_after_s: None, body: body.as_bytes().to_vec() }) }
+fn ok(body: &Value) -> Sent {
+    Sent::Answered(Answer { status: 200, retry_after_s: None, body: body.to_string().into_bytes() })
+}
+fn say(status: u16, body: &str) -> Sent {
+    Sent::Answered(Answer { status, retry_after_s: None, body: body.as_bytes().to_vec() })
+}
 
 #[async_trait::async_trait]
 impl Transport for FakeExchange {
@@ -181,13 +267,19 @@ impl Transport for FakeExchange {
         let query = parts.query.expose(String::clone);
         let endpoint = parts.endpoint;
         let placing = endpoint == Endpoint::PlaceOrder;
-        if placing { self.with(|b| b.posts.push(query.clone())); }
+        if placing {
+            self.with(|b| b.posts.push(query.clone()));
+        }
         let (before, after, trip) = self.with(|b| (b.before_place.clone(), b.after_place.clone(), b.round_trip_ms));
-        if placing && let Some(stop) = before { stop.pass().await; }
+        if placing && let Some(stop) = before {
+            stop.pass().await;
+        }
         self.clock.advance_ms(trip / 2);
         let answer = self.answer(endpoint, &query);
         self.clock.advance_ms(trip - trip / 2);
-        if placing && let Some(stop) = after { stop.pass().await; }
+        if placing && let Some(stop) = after {
+            stop.pass().await;
+        }
         answer
     }
 }

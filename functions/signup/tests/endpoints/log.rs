@@ -11,8 +11,12 @@ use crate::world::{World, resend, sign_up, verify};
 struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { self.0.lock().unwrap().write(bytes) }
-    fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -29,14 +33,20 @@ async fn lg_6_no_password_token_or_address_is_logged() {
     let first = world.mailed_token(email).await.unwrap();
     for operation in ["TransactWriteItems", "GenerateMac", "GetItem"] {
         world.fail(operation, 0);
-        for call in [sign_up("canary.second@example.com", password), verify(&first), resend(email)] { world.send(call).await; }
+        for call in [sign_up("canary.second@example.com", password), verify(&first), resend(email)] {
+            world.send(call).await;
+        }
         world.recover();
     }
     world.send(verify(&first)).await;
     let user = world.account(email).await.unwrap();
     let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("request failed"), "faults are logged");
-    for event in ["signed_up", "email_verified"] { assert!(text.contains(event), "{event} is not in the log"); }
+    for event in ["signed_up", "email_verified"] {
+        assert!(text.contains(event), "{event} is not in the log");
+    }
     assert!(text.contains(&user.id.to_string()));
-    for secret in [email, "canary.second", password, &first] { assert!(!text.contains(secret), "{secret} is in the log"); }
+    for secret in [email, "canary.second", password, &first] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
 }

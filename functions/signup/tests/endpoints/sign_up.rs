@@ -54,7 +54,8 @@ async fn su_1_the_first_password_stays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn su_5_fifty_sign_ups_at_once_make_one_account() {
     let world = World::new();
-    let answers = world.at_once((0..50).map(|i| sign_up(if i % 2 == 0 { EMAIL } else { "OWNER@EXAMPLE.COM" }, PASSWORD))).await;
+    let answers =
+        world.at_once((0..50).map(|i| sign_up(if i % 2 == 0 { EMAIL } else { "OWNER@EXAMPLE.COM" }, PASSWORD))).await;
     assert!(answers.iter().all(|answered| *answered == answers[0] && answered.status == 202));
     let dump = world.dump("identity").await;
     assert_eq!(dump.matches("\"CRED#").count(), 1, "one account");
@@ -79,18 +80,30 @@ async fn su_5_an_address_is_one_plain_json_string() {
     ] {
         for path in ["/v1/signup", "/v1/signup/resend"] {
             let mut body = json!({ "email": email });
-            if path == "/v1/signup" { body["password"] = PASSWORD.into(); }
+            if path == "/v1/signup" {
+                body["password"] = PASSWORD.into();
+            }
             let answered = world.send(post(path, &body)).await;
             answered.refused(422, "invalid_fields");
-            assert_eq!((&answered.json()["errors"][0]["pointer"], &answered.json()["errors"][0]["code"]), (&json!("/email"), &json!(code)), "{email}");
+            assert_eq!(
+                (&answered.json()["errors"][0]["pointer"], &answered.json()["errors"][0]["code"]),
+                (&json!("/email"), &json!(code)),
+                "{email}"
+            );
             assert!(!String::from_utf8_lossy(&answered.body).contains("anary"), "{email}");
         }
     }
     let twice = format!(r#"{{"email":"a@example.com","email":"b@example.com","password":"{PASSWORD}"}}"#);
     world.send(call("POST", "/v1/signup").raw("application/json", &twice)).await.refused(422, "invalid_fields");
-    world.send(post("/v1/signup", &json!({ "email": EMAIL, "password": PASSWORD, "admin": true }))).await.refused(422, "invalid_fields");
+    world
+        .send(post("/v1/signup", &json!({ "email": EMAIL, "password": PASSWORD, "admin": true })))
+        .await
+        .refused(422, "invalid_fields");
     world.send(call("POST", "/v1/signup").raw("text/plain", &twice)).await.refused(415, "unsupported_media_type");
-    world.send(call("POST", "/v1/signup").raw("application/json", &"x".repeat(65_537))).await.refused(413, "body_too_large");
+    world
+        .send(call("POST", "/v1/signup").raw("application/json", &"x".repeat(65_537)))
+        .await
+        .refused(413, "body_too_large");
     assert!(world.trace().is_empty(), "none of them was looked up");
 }
 
@@ -112,7 +125,9 @@ async fn su_2_to_4_a_password_is_long_uncommon_and_not_the_owners_name() {
         assert_eq!((&fault["pointer"], &fault["code"]), (&json!("/password"), &json!(code)), "{password}");
     }
     assert_eq!(world.trace().get("GenerateMac"), None, "SU-3: refused before hashing");
-    for (email, password) in [("a@example.com", "dim cat on moss"), ("b@example.com", &"dim cat on a wet mossy stone, ".repeat(9)[..256])] {
+    for (email, password) in
+        [("a@example.com", "dim cat on moss"), ("b@example.com", &"dim cat on a wet mossy stone, ".repeat(9)[..256])]
+    {
         assert_eq!(world.send(sign_up(email, password)).await.status, 202, "{password}");
         assert!(world.account(email).await.is_some());
     }
@@ -139,10 +154,16 @@ async fn rl_5_a_source_has_its_share_of_hashes() {
     let full = aws_sdk_dynamodb::types::AttributeValue::N("299".to_owned());
     world.set("BUDGET#SOURCE#192.0.2.1", &minute.to_string(), "hashed", full).await;
     world.trace();
-    let answers = world.at_once((0..20).map(|i| sign_up(&format!("a{i}@example.com"), PASSWORD).header("x-forwarded-for", "198.51.100.9"))).await;
+    let answers = world
+        .at_once(
+            (0..20).map(|i| sign_up(&format!("a{i}@example.com"), PASSWORD).header("x-forwarded-for", "198.51.100.9")),
+        )
+        .await;
     assert_eq!(answers.iter().filter(|answered| answered.status == 202).count(), 1);
     assert_eq!(world.trace()["GenerateMac"], 1);
-    for over in answers.iter().filter(|answered| answered.status != 202) { over.refused(429, "too_many_requests"); }
+    for over in answers.iter().filter(|answered| answered.status != 202) {
+        over.refused(429, "too_many_requests");
+    }
     assert_eq!(world.send(sign_up(EMAIL, PASSWORD).from("[2001:db8::1]:5")).await.status, 202);
     world.advance(60);
     assert_eq!(world.sign_up("later@example.com").await.status, 202);
@@ -150,5 +171,7 @@ async fn rl_5_a_source_has_its_share_of_hashes() {
 
 #[tokio::test]
 async fn pw_4_a_weaker_hash_does_not_start() {
-    for cost in ["19455/2/1", "19456/1/1", "8/1/1", "weak", "999999/3/1"] { assert!(World::with_cost(cost).is_err(), "{cost}"); }
+    for cost in ["19455/2/1", "19456/1/1", "8/1/1", "weak", "999999/3/1"] {
+        assert!(World::with_cost(cost).is_err(), "{cost}");
+    }
 }

@@ -22,7 +22,9 @@ async fn ev_1_fifty_uses_of_one_link_verify_once() {
     let token = world.signed_up(EMAIL).await;
     let answers = world.at_once((0..50).map(|_| verify(&token))).await;
     assert_eq!(answers.iter().filter(|answered| answered.status == 204).count(), 1);
-    for lost in answers.iter().filter(|answered| answered.status != 204) { lost.refused(400, "verification_refused"); }
+    for lost in answers.iter().filter(|answered| answered.status != 204) {
+        lost.refused(400, "verification_refused");
+    }
 }
 
 #[tokio::test]
@@ -49,12 +51,26 @@ async fn ev_2_a_link_is_bound_to_purpose_and_credential_version() {
     let world = World::new();
     let token = world.signed_up(EMAIL).await;
     let user = world.account(EMAIL).await.unwrap();
-    for purpose in [Purpose::Session, Purpose::LoginChallenge, Purpose::StepUpProof, Purpose::PasswordReset, Purpose::NotMe, Purpose::RecoveryCode] {
+    for purpose in [
+        Purpose::Session,
+        Purpose::LoginChallenge,
+        Purpose::StepUpProof,
+        Purpose::PasswordReset,
+        Purpose::NotMe,
+        Purpose::RecoveryCode,
+    ] {
         // Stored as if by mistake where links are: its hash is of its own purpose and is not found.
         let other = new_token(purpose, [7; 32]);
         // EXPOSE: a thief holds it.
         let text = other.text.expose(String::clone);
-        world.set(&format!("VERIFY#{}", other.hash.as_str()), "TOKEN", "user", aws_sdk_dynamodb::types::AttributeValue::S(user.id.to_string())).await;
+        world
+            .set(
+                &format!("VERIFY#{}", other.hash.as_str()),
+                "TOKEN",
+                "user",
+                aws_sdk_dynamodb::types::AttributeValue::S(user.id.to_string()),
+            )
+            .await;
         world.send(verify(&text)).await.refused(400, "verification_refused");
         assert_ne!(other.hash, TokenHash::of(Purpose::EmailVerification, &text));
     }
@@ -95,7 +111,10 @@ async fn su_1_another_link_is_asked_for_with_one_answer_and_the_same_calls() {
 async fn a_flood_of_requests_mails_three_links_and_kills_none_of_them() {
     let world = World::new();
     world.sign_up(EMAIL).await;
-    for _ in 0..20 { assert_eq!(world.send(resend(EMAIL)).await.status, 202); world.advance_ms(1); }
+    for _ in 0..20 {
+        assert_eq!(world.send(resend(EMAIL)).await.status, 202);
+        world.advance_ms(1);
+    }
     assert_eq!(world.mails().await["verify_email"], 3);
     world.advance(600);
     world.send(resend(EMAIL)).await;
@@ -108,5 +127,7 @@ async fn a_flood_of_requests_mails_three_links_and_kills_none_of_them() {
 #[tokio::test]
 async fn what_is_no_token_is_refused() {
     let world = World::new();
-    for token in ["", "canary", &"A".repeat(43), &"x".repeat(60_000)] { world.send(verify(token)).await.refused(400, "verification_refused"); }
+    for token in ["", "canary", &"A".repeat(43), &"x".repeat(60_000)] {
+        world.send(verify(token)).await.refused(400, "verification_refused");
+    }
 }

@@ -35,7 +35,9 @@ pub async fn lose_authorised(deps: &Deps) -> Result<(), StoreError> {
         let Some(intent) = deps.store.find_intent(&key).await? else { continue };
         let Some(authorised_at) = intent.authorised_at.filter(|at| now > settled_at(&intent, *at)) else { continue };
         match &intent.ask {
-            Ask::QueryOrder { .. } | Ask::QueryConnection(_) => { deps.store.expire_query(&intent, now).await?; }
+            Ask::QueryOrder { .. } | Ask::QueryConnection(_) => {
+                deps.store.expire_query(&intent, now).await?;
+            }
             Ask::Place(order) => {
                 deps.store.lose_intent(&intent, authorised_at).await?;
                 ask(deps, &mut connections, &intent, &order.client_order_id, now).await?;
@@ -53,11 +55,15 @@ pub async fn ask_about_unknown(deps: &Deps) -> Result<(), StoreError> {
     let now = deps.host.clock.now();
     let mut connections = Connections::default();
     for key in deps.store.find_marked(IntentState::Unknown.as_str(), now).await? {
-        let Some(intent) = deps.store.find_intent(&key).await?.filter(|i| i.state == IntentState::Unknown) else { continue };
+        let Some(intent) = deps.store.find_intent(&key).await?.filter(|i| i.state == IntentState::Unknown) else {
+            continue;
+        };
         match &intent.ask {
             Ask::Place(order) => ask(deps, &mut connections, &intent, &order.client_order_id, now).await?,
             Ask::Cancel { order, .. } => {
-                if !settle_cancel(deps, &intent, order, now).await? { ask(deps, &mut connections, &intent, order, now).await?; }
+                if !settle_cancel(deps, &intent, order, now).await? {
+                    ask(deps, &mut connections, &intent, order, now).await?;
+                }
             }
             // A question is never unknown; one that says so is of an older version of the program.
             Ask::QueryOrder { .. } | Ask::QueryConnection(_) => {}
@@ -68,7 +74,8 @@ pub async fn ask_about_unknown(deps: &Deps) -> Result<(), StoreError> {
 
 /// When the exchange can no longer accept what was authorised, and nobody can still be sending it.
 fn settled_at(intent: &Intent, authorised_at: WallTime) -> WallTime {
-    let window = Venue::ALL.into_iter().find(|v| v.as_str() == intent.exchange).unwrap_or(Venue::Paper).send_window_ms_max();
+    let window =
+        Venue::ALL.into_iter().find(|v| v.as_str() == intent.exchange).unwrap_or(Venue::Paper).send_window_ms_max();
     authorised_at.plus_ms(window + GRACE_MS)
 }
 
@@ -77,25 +84,53 @@ async fn settle_cancel(deps: &Deps, intent: &Intent, order: &ClientOrderId, now:
     let (Some(bot), Some(pair)) = (intent.bot, intent.pair.clone()) else { return Ok(false) };
     let Some(found) = deps.store.find_order(bot, order).await? else { return Ok(false) };
     let asked_since = intent.authorised_at.is_some_and(|at| found.seen_at > settled_at(intent, at));
-    let how = if found.status.is_final() { IntentState::Sent } else if asked_since { IntentState::Absent } else { return Ok(false) };
+    let how = if found.status.is_final() {
+        IntentState::Sent
+    } else if asked_since {
+        IntentState::Absent
+    } else {
+        return Ok(false);
+    };
     let id = deps.host.entropy.ulid(now).to_string();
     let owner = Owner {
-        bot, deal: intent.deal, user: intent.user, connection: intent.connection, exchange: intent.exchange.clone(), pair,
-        epoch: intent.epoch, run: intent.run,
+        bot,
+        deal: intent.deal,
+        user: intent.user,
+        connection: intent.connection,
+        exchange: intent.exchange.clone(),
+        pair,
+        epoch: intent.epoch,
+        run: intent.run,
     };
     let wake = Wake::due(owner, id.clone(), MarketTime::START, now);
     let settled = deps.store.settle_cancel(intent, how, &wake, &id).await?;
-    if settled { deps.tell(&wake.hint(MarketTime::START)).await; }
+    if settled {
+        deps.tell(&wake.hint(MarketTime::START)).await;
+    }
     Ok(settled)
 }
 
-async fn ask(deps: &Deps, connections: &mut Connections, intent: &Intent, order: &ClientOrderId, now: WallTime) -> Result<(), StoreError> {
+async fn ask(
+    deps: &Deps,
+    connections: &mut Connections,
+    intent: &Intent,
+    order: &ClientOrderId,
+    now: WallTime,
+) -> Result<(), StoreError> {
     let Some(bot) = intent.bot else { return Ok(()) };
     // Where the key is gone nobody can ask: the intent stays UNKNOWN and the owner is told so.
-    if !connections.is_live(deps, intent.user, intent.connection, intent.epoch).await? { return Ok(()); }
+    if !connections.is_live(deps, intent.user, intent.connection, intent.epoch).await? {
+        return Ok(());
+    }
     let of = OrderOf {
-        bot, deal: intent.deal, user: intent.user, connection: intent.connection, exchange: intent.exchange.clone(), pair: intent.pair.clone(),
-        run: intent.run, epoch: intent.epoch,
+        bot,
+        deal: intent.deal,
+        user: intent.user,
+        connection: intent.connection,
+        exchange: intent.exchange.clone(),
+        pair: intent.pair.clone(),
+        run: intent.run,
+        epoch: intent.epoch,
     };
     deps.store.query_order(&of, order, now).await?;
     Ok(())
@@ -106,7 +141,13 @@ async fn ask(deps: &Deps, connections: &mut Connections, intent: &Intent, order:
 pub struct Connections(HashMap<ConnectionId, Option<Epoch>>);
 impl Connections {
     /// Whether the connection is LIVE at this epoch.
-    pub async fn is_live(&mut self, deps: &Deps, user: UserId, connection: ConnectionId, epoch: Epoch) -> Result<bool, StoreError> {
+    pub async fn is_live(
+        &mut self,
+        deps: &Deps,
+        user: UserId,
+        connection: ConnectionId,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError> {
         let live = match self.0.get(&connection) {
             Some(known) => *known,
             None => {

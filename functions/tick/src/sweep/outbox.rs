@@ -18,9 +18,13 @@ pub async fn drive_jobs(deps: &Deps) -> Result<(), StoreError> {
     for kind in ["shred", "mail"] {
         for (index, job) in deps.store.find_open_jobs(kind, now.plus_ms(-JOB_MS)).await?.into_iter().enumerate() {
             let age_ms = now.ms_since(job.created_at);
-            if kind == "shred" && index == 0 { tell_shred_age(age_ms / 1000, now.ms()); }
+            if kind == "shred" && index == 0 {
+                tell_shred_age(age_ms / 1000, now.ms());
+            }
             // Once in each five minutes of its age, whenever within its minute the sweep comes.
-            if age_ms.rem_euclid(JOB_MS) < 60_000 { deps.store.drive_job(&job.key).await?; }
+            if age_ms.rem_euclid(JOB_MS) < 60_000 {
+                deps.store.drive_job(&job.key).await?;
+            }
         }
     }
     Ok(())
@@ -46,7 +50,9 @@ pub async fn order_orphans(deps: &Deps) -> Result<(), StoreError> {
 fn job_of(orphan: &Ledger) -> JobId {
     let digest = Sha256::digest(format!("shearpin orphan|{}", orphan.name).as_bytes());
     let mut low = [0; 16];
-    for (to, from) in low.iter_mut().zip(digest) { *to = from; }
+    for (to, from) in low.iter_mut().zip(digest) {
+        *to = from;
+    }
     let ms = u64::try_from(orphan.updated_at.ms()).unwrap_or(0);
     JobId::new(Ulid::from_parts(ms, u128::from_be_bytes(low)))
 }

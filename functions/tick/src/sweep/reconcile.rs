@@ -26,14 +26,22 @@ pub async fn open_deals(deps: &Deps) -> Result<(), StoreError> {
             && connections.is_live(deps, deal.user, deal.connection, bot.epoch).await?
         {
             let of = OrderOf {
-                bot: deal.bot, deal: Some(deal.deal.id), user: deal.user, connection: deal.connection, exchange: bot.exchange.clone(),
-                pair: Some(deal.deal.pair.clone()), run: bot.run, epoch: bot.epoch,
+                bot: deal.bot,
+                deal: Some(deal.deal.id),
+                user: deal.user,
+                connection: deal.connection,
+                exchange: bot.exchange.clone(),
+                pair: Some(deal.deal.pair.clone()),
+                run: bot.run,
+                epoch: bot.epoch,
             };
             for working in &deal.deal.working {
                 let order = ClientOrderId::derive(deal.bot, deal.deal.id, working.key);
                 // Only what the exchange has said something about: the rest has its own steps.
                 let open = deps.store.find_order(deal.bot, &order).await?.is_some_and(|found| !found.status.is_final());
-                if open { deps.store.query_order(&of, &order, now).await?; }
+                if open {
+                    deps.store.query_order(&of, &order, now).await?;
+                }
             }
         }
         // Last: a sweep that breaks off asks again, under the same names.

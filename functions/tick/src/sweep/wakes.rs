@@ -11,7 +11,9 @@ pub async fn tell_again(deps: &Deps) -> Result<(), StoreError> {
         let Some(wake) = deps.store.find_wake(&key).await? else { continue };
         let Waits::Due { at, since } = wake.waits else { continue };
         let now = deps.host.clock.now();
-        if now.ms_since(since) <= 2 * PERIOD_MS { continue; }
+        if now.ms_since(since) <= 2 * PERIOD_MS {
+            continue;
+        }
         deps.tell(&wake.hint(at)).await;
         deps.store.note_hinted(&wake, now).await?;
     }

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use account::{ConnectionId, Epoch, UserId, WallTime};
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use emulators::{Caller, Config, Emulators, IndexSpec, KeyKind, KeySpec, QueueSpec, Script, StreamView, TableSpec, WallClock};
+use emulators::{
+    Caller, Config, Emulators, IndexSpec, KeyKind, KeySpec, QueueSpec, Script, StreamView, TableSpec, WallClock,
+};
 use function_tick::{Schedule, Tick};
 use host::{Entropy, Environment, Host, Monotonic};
 use store::attribute::{Row, n, s};
@@ -33,16 +35,26 @@ pub const START_MS: i64 = 1_764_028_800_000;
 #[derive(Debug)]
 pub struct TestClock(AtomicI64);
 impl TestClock {
-    pub fn advance_s(&self, seconds: i64) { self.0.fetch_add(seconds * 1000, Ordering::SeqCst); }
+    pub fn advance_s(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
 }
 impl WallClock for TestClock {
-    fn now_ms(&self) -> i64 { self.0.load(Ordering::SeqCst) }
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 #[async_trait::async_trait]
 impl host::Clock for TestClock {
-    fn now(&self) -> WallTime { WallTime::from_ms(self.now_ms()) }
-    fn monotonic(&self) -> Monotonic { Monotonic::from_ms(u64::try_from(self.now_ms()).unwrap()) }
-    async fn wait(&self, _: Duration) { tokio::task::yield_now().await; }
+    fn now(&self) -> WallTime {
+        WallTime::from_ms(self.now_ms())
+    }
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_ms(u64::try_from(self.now_ms()).unwrap())
+    }
+    async fn wait(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Counts; every byte string is another one.
@@ -70,7 +82,9 @@ pub struct World {
     queue_url: String,
 }
 
-pub fn pair() -> Pair { "BTC-USDT".parse().unwrap() }
+pub fn pair() -> Pair {
+    "BTC-USDT".parse().unwrap()
+}
 
 /// Base 100 at market, averaging 100 at -1 % and -2 %, take profit 1 %, stop at -5 %.
 pub fn dca(stop_after_deals: Option<u32>) -> Strategy {
@@ -95,14 +109,24 @@ impl World {
         let sqs = aws_sdk_sqs::Client::new(&owner.aws);
         let url = sqs.get_queue_url().queue_name("decisions").send().await.unwrap().queue_url.unwrap();
         let market = Arc::new(FakeMarket::default());
-        let tick = function_tick::Deps::with_transport(&host(&emulators, &clock, &entropy, "tick", &url), market.clone()).unwrap();
+        let tick =
+            function_tick::Deps::with_transport(&host(&emulators, &clock, &entropy, "tick", &url), market.clone())
+                .unwrap();
         let trader = function_trader::Deps::of(&host(&emulators, &clock, &entropy, "trader", &url)).unwrap();
         Self { store: Store::of(&owner), emulators, clock, entropy, script, market, tick, trader, sqs, queue_url: url }
     }
-    pub fn now(&self) -> WallTime { WallTime::from_ms(self.clock.now_ms()) }
-    pub fn ulid(&self) -> ulid::Ulid { self.entropy.ulid(self.now()) }
-    pub fn host(&self) -> Host { self.host_of("venue") }
-    pub fn host_of(&self, caller: &str) -> Host { host(&self.emulators, &self.clock, &self.entropy, caller, &self.queue_url) }
+    pub fn now(&self) -> WallTime {
+        WallTime::from_ms(self.clock.now_ms())
+    }
+    pub fn ulid(&self) -> ulid::Ulid {
+        self.entropy.ulid(self.now())
+    }
+    pub fn host(&self) -> Host {
+        self.host_of("venue")
+    }
+    pub fn host_of(&self, caller: &str) -> Host {
+        host(&self.emulators, &self.clock, &self.entropy, caller, &self.queue_url)
+    }
 
     /// A LIVE connection.
     pub async fn connection(&self, equity: Option<&str>) -> (UserId, ConnectionId) {
@@ -112,31 +136,70 @@ impl World {
     }
     pub async fn put_connection(&self, user: UserId, connection: ConnectionId, status: &str, equity: Option<&str>) {
         let key = store::entity::connection::key(user, connection);
-        let row = Row::keyed(&key).with("status", s(status)).with("epoch", n(1)).with("exchange", s("paper")).with("label", s("test"))
-            .with("secret_arn", s("arn")).with("verdict", s("accepted")).with("verdict_at", n(0)).with("allowed_pairs", s("[\"BTC-USDT\"]"))
-            .with("order_quote_max", s("100000")).with("created_at", n(0)).with("revoked_at", n(0)).with("revoked_by", s("password_reset"))
-            .with_some("equity_quote", equity.map(s)).with_some("equity_at", equity.map(|_| n(0)));
+        let row = Row::keyed(&key)
+            .with("status", s(status))
+            .with("epoch", n(1))
+            .with("exchange", s("paper"))
+            .with("label", s("test"))
+            .with("secret_arn", s("arn"))
+            .with("verdict", s("accepted"))
+            .with("verdict_at", n(0))
+            .with("allowed_pairs", s("[\"BTC-USDT\"]"))
+            .with("order_quote_max", s("100000"))
+            .with("created_at", n(0))
+            .with("revoked_at", n(0))
+            .with("revoked_by", s("password_reset"))
+            .with_some("equity_quote", equity.map(s))
+            .with_some("equity_at", equity.map(|_| n(0)));
         self.store.write_one(Write::put(Table::Vault, key, row)).await.unwrap().unwrap();
     }
     /// A running bot that is due, as a start leaves it.
     pub async fn bot(&self, (user, connection): (UserId, ConnectionId), strategy: Strategy) -> (Bot, Wake) {
         let bot = Bot {
-            id: BotId::new(self.ulid()), user, connection, exchange: "paper".into(), pair: pair(), name: "test".into(), strategy, form: "{}".into(),
-            state: BotState::Running, run: 1, epoch: Epoch::FIRST, version: 1, open_deal: None, deals_done: 0, cooldown_until: MarketTime::START,
-            stopped_because: None, waiting_because: None, checked_at: self.now(), created_at: self.now(),
+            id: BotId::new(self.ulid()),
+            user,
+            connection,
+            exchange: "paper".into(),
+            pair: pair(),
+            name: "test".into(),
+            strategy,
+            form: "{}".into(),
+            state: BotState::Running,
+            run: 1,
+            epoch: Epoch::FIRST,
+            version: 1,
+            open_deal: None,
+            deals_done: 0,
+            cooldown_until: MarketTime::START,
+            stopped_because: None,
+            waiting_because: None,
+            checked_at: self.now(),
+            created_at: self.now(),
         };
         let owner = Owner {
-            bot: bot.id, deal: None, user, connection, exchange: "paper".into(), pair: pair(), epoch: bot.epoch, run: 1,
+            bot: bot.id,
+            deal: None,
+            user,
+            connection,
+            exchange: "paper".into(),
+            pair: pair(),
+            epoch: bot.epoch,
+            run: 1,
         };
         let wake = Wake::due(owner, self.ulid().to_string(), MarketTime::START, self.now());
-        let writes = [Write::put(Table::Trading, store::entity::bot::key(bot.id), bot.to_row().unwrap()), wake.write().unwrap()];
+        let writes =
+            [Write::put(Table::Trading, store::entity::bot::key(bot.id), bot.to_row().unwrap()), wake.write().unwrap()];
         self.store.transact(&self.ulid().to_string(), &writes).await.unwrap();
         (bot, wake)
     }
 
     /// One market tick; what fails is left to the next, as in the cloud.
-    pub async fn tick(&self) -> bool { function_tick::handle(&self.tick, Tick { schedule: Schedule::Market, market_now: None }).await.is_ok() }
-    pub async fn sweep(&self) { function_tick::handle(&self.tick, Tick { schedule: Schedule::Sweep, market_now: None }).await.unwrap(); }
+    pub async fn tick(&self) -> bool {
+        function_tick::handle(&self.tick, Tick { schedule: Schedule::Market, market_now: None }).await.is_ok()
+    }
+    pub async fn sweep(&self) {
+        function_tick::handle(&self.tick, Tick { schedule: Schedule::Sweep, market_now: None }).await.unwrap();
+    }
 
     /// The messages that are visible in the queue, taken out of it.
     pub async fn take_messages(&self) -> Vec<String> {
@@ -145,10 +208,18 @@ impl World {
         loop {
             let got = self.sqs.receive_message().queue_url(&url).max_number_of_messages(10).send().await.unwrap();
             let messages = got.messages.unwrap_or_default();
-            if messages.is_empty() { return bodies; }
+            if messages.is_empty() {
+                return bodies;
+            }
             for message in messages {
                 bodies.push(message.body.unwrap());
-                self.sqs.delete_message().queue_url(&url).receipt_handle(message.receipt_handle.unwrap()).send().await.unwrap();
+                self.sqs
+                    .delete_message()
+                    .queue_url(&url)
+                    .receipt_handle(message.receipt_handle.unwrap())
+                    .send()
+                    .await
+                    .unwrap();
             }
         }
     }
@@ -165,9 +236,13 @@ impl World {
     pub async fn drain(&self) {
         for _ in 0..200 {
             let messages = self.take_messages().await;
-            for body in &messages { self.deliver(body).await; }
+            for body in &messages {
+                self.deliver(body).await;
+            }
             let answered = venue::answer(self).await;
-            if messages.is_empty() && answered == 0 { return; }
+            if messages.is_empty() && answered == 0 {
+                return;
+            }
         }
         panic!("never quiet");
     }
@@ -183,10 +258,21 @@ impl World {
 }
 
 fn host(emulators: &Emulators, clock: &Arc<TestClock>, entropy: &Arc<dyn Entropy>, caller: &str, url: &str) -> Host {
-    let aws = emulators.sdk_config(Caller::owner(caller)).to_builder().retry_config(aws_smithy_types::retry::RetryConfig::disabled()).build();
+    let aws = emulators
+        .sdk_config(Caller::owner(caller))
+        .to_builder()
+        .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
+        .build();
     let settings = [
-        ("TABLE_IDENTITY", "identity"), ("ALLOWED_ORIGIN", "https://shearpin.example"), ("TABLE_VAULT", "vault"), ("TABLE_OUTBOX", "outbox"), ("TABLE_TRADING", "trading"), ("TABLE_MARKET", "market"),
-        ("QUEUE_DECISIONS_URL", url), ("MARKET_PAIRS", "BTC-USDT"), ("PAPER_BASE_URL", "http://localhost:1"),
+        ("TABLE_IDENTITY", "identity"),
+        ("ALLOWED_ORIGIN", "https://shearpin.example"),
+        ("TABLE_VAULT", "vault"),
+        ("TABLE_OUTBOX", "outbox"),
+        ("TABLE_TRADING", "trading"),
+        ("TABLE_MARKET", "market"),
+        ("QUEUE_DECISIONS_URL", url),
+        ("MARKET_PAIRS", "BTC-USDT"),
+        ("PAPER_BASE_URL", "http://localhost:1"),
     ];
     let environment = Environment::of(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     Host { clock: clock.clone(), entropy: entropy.clone(), aws, environment }
@@ -199,23 +285,44 @@ fn queue() -> QueueSpec {
 fn tables() -> [TableSpec; 5] {
     let key = |name: &str, kind| KeySpec { name: name.into(), kind };
     let index = |name: &str, partition: &str, sort: &str, kind, attributes: Option<&[&str]>| IndexSpec {
-        name: name.into(), partition: key(partition, KeyKind::Text), sort: Some(key(sort, kind)),
+        name: name.into(),
+        partition: key(partition, KeyKind::Text),
+        sort: Some(key(sort, kind)),
         attributes: attributes.map(|names| names.iter().map(|n| (*n).to_owned()).collect()),
     };
     let table = |name: &str, indexes: Vec<IndexSpec>, stream| TableSpec {
-        name: name.into(), partition: key("pk", KeyKind::Text), sort: Some(key("sk", KeyKind::Text)), indexes, stream, ttl: Some("ttl".into()),
+        name: name.into(),
+        partition: key("pk", KeyKind::Text),
+        sort: Some(key("sk", KeyKind::Text)),
+        indexes,
+        stream,
+        ttl: Some("ttl".into()),
     };
     [
         table("vault", vec![index("ledger", "ledger_key", "ledger_ms", KeyKind::Number, Some(&[]))], None),
-        table("outbox", vec![index("open_jobs", "open_key", "created_ms", KeyKind::Number, Some(&[]))], Some(StreamView::New)),
+        table(
+            "outbox",
+            vec![index("open_jobs", "open_key", "created_ms", KeyKind::Number, Some(&[]))],
+            Some(StreamView::New),
+        ),
         table("identity", vec![], None),
         table("market", vec![], None),
-        table("trading", vec![
-            index("price", "price_key", "price_ticks", KeyKind::Number, Some(&["resting", "decide", "written_at", "bot", "deal", "wake_id"])),
-            index("time", "time_key", "time_ms", KeyKind::Number, Some(&[])),
-            index("due", "due_key", "due_ms", KeyKind::Number, Some(&[])),
-            index("open_intents", "intent_key", "intent_ms", KeyKind::Number, Some(&[])),
-            index("user", "user_key", "sk", KeyKind::Text, None),
-        ], Some(StreamView::New)),
+        table(
+            "trading",
+            vec![
+                index(
+                    "price",
+                    "price_key",
+                    "price_ticks",
+                    KeyKind::Number,
+                    Some(&["resting", "decide", "written_at", "bot", "deal", "wake_id"]),
+                ),
+                index("time", "time_key", "time_ms", KeyKind::Number, Some(&[])),
+                index("due", "due_key", "due_ms", KeyKind::Number, Some(&[])),
+                index("open_intents", "intent_key", "intent_ms", KeyKind::Number, Some(&[])),
+                index("user", "user_key", "sk", KeyKind::Text, None),
+            ],
+            Some(StreamView::New),
+        ),
     ]
 }
