@@ -476,11 +476,11 @@ async fn amounts_and_pairs_that_cannot_be_are_refused_and_an_order_under_the_min
 
 /// The largest decimal of a sentence that is not the minimum itself.
 fn smallest(detail: &str) -> String {
-    let numbers = detail
+    let mut numbers = detail
         .split(|c: char| !c.is_ascii_digit() && c != '.')
         .map(|part| part.trim_matches('.'))
         .filter(|part| part.contains('.') || part.parse::<u32>().is_ok());
-    numbers.last().unwrap_or_else(|| panic!("no size in {detail}")).to_owned()
+    numbers.next_back().unwrap_or_else(|| panic!("no size in {detail}")).to_owned()
 }
 
 #[tokio::test]
