@@ -474,7 +474,7 @@ async fn amounts_and_pairs_that_cannot_be_are_refused_and_an_order_under_the_min
     asked.changed_nothing(&before).await;
 }
 
-/// The largest decimal of a sentence that is not the minimum itself.
+/// The last number of a sentence: the size that would do.
 fn smallest(detail: &str) -> String {
     let mut numbers = detail
         .split(|c: char| !c.is_ascii_digit() && c != '.')
