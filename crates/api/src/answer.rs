@@ -40,7 +40,9 @@ impl Answer {
     pub fn with_session_cookie(mut self, token: &Secret<String>) -> Self {
         // EXPOSE: the cookie is how a browser keeps its session.
         let cookie = token.expose(|t| format!("__Host-session={t}; Path=/; Secure; HttpOnly; SameSite=Strict"));
-        if let Ok(value) = HeaderValue::from_str(&cookie) {
+        if let Ok(mut value) = HeaderValue::from_str(&cookie) {
+            // Prints `Sensitive` instead of the token (LG-6).
+            value.set_sensitive(true);
             self.0.headers_mut().append(header::SET_COOKIE, value);
         }
         self
@@ -56,5 +58,16 @@ impl Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lg_6_a_session_is_not_printed_with_its_answer() {
+        let answer = Answer::nothing().with_session_cookie(&Secret::new("canary".to_owned()));
+        assert!(!format!("{answer:?}").contains("canary"), "{answer:?}");
     }
 }

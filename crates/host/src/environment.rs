@@ -15,8 +15,15 @@ pub struct Missing {
 }
 
 /// Name and value of every setting.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Environment(BTreeMap<String, String>);
+
+impl std::fmt::Debug for Environment {
+    /// The names alone: on Lambda the role's credentials stand among the values.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Environment {
     /// From pairs; the local stack builds it from the template.
@@ -56,4 +63,15 @@ impl Environment {
 /// The AWS configuration of the process: region, endpoints (`AWS_ENDPOINT_URL…`) and credentials from its environment.
 pub(crate) async fn aws_of_process() -> aws_types::SdkConfig {
     aws_config::defaults(aws_config::BehaviorVersion::latest()).load().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_is_printed() {
+        let environment = Environment::of([("AWS_SECRET_ACCESS_KEY".to_owned(), "canary".to_owned())]);
+        assert_eq!(format!("{environment:?}"), "{\"AWS_SECRET_ACCESS_KEY\"}");
+    }
 }

@@ -12,7 +12,6 @@ use aws_sdk_dynamodb::types::{
 use crate::attribute::Row;
 use crate::{Key, Store, StoreError, Table};
 
-#[derive(Debug)]
 enum Kind {
     Put(Row),
     Update(&'static str),
@@ -22,13 +21,19 @@ enum Kind {
 
 /// One write with its condition. In expressions every attribute is written `#name`, so that reserved words need no
 /// thought; values are written `:name`.
-#[derive(Debug)]
 pub struct Write {
     table: Table,
     key: Key,
     kind: Kind,
     condition: Option<&'static str>,
     values: HashMap<String, AttributeValue>,
+}
+
+impl std::fmt::Debug for Write {
+    /// Where it writes, never what: values are hashes, wrapped keys and mails with links (KX-5, LG-6).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Write({:?} {} {})", self.table, self.key.pk, self.key.sk)
+    }
 }
 
 impl Write {
@@ -286,5 +291,21 @@ fn reason(reason: &CancellationReason) -> Reason {
         Some("TransactionConflict") => Reason::Conflict,
         Some("ThrottlingError" | "ProvisionedThroughputExceeded") => Reason::Throttled,
         Some(other) => Reason::Other(other.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::s;
+
+    #[test]
+    fn kx_5_a_write_prints_where_and_never_what() {
+        let key = Key::new("USER#u".to_owned(), "CONN#c");
+        let put = Write::put(Table::Vault, key.clone(), Row::keyed(&key).with("wrapped_dk", s("canary")));
+        let update = Write::update(Table::Vault, key, "SET #hash = :hash").value(":hash", s("canary"));
+        for write in [put, update] {
+            assert_eq!(format!("{write:?}"), "Write(Vault USER#u CONN#c)");
+        }
     }
 }
