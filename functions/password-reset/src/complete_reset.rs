@@ -16,7 +16,7 @@ use store::transaction::complete_reset::{Completing, ResetRefused};
 
 use crate::Deps;
 use crate::claim::Claim;
-use crate::open_orders::{ListedOrder, under_way};
+use crate::open_orders::{LISTED_MAX, ListedOrder, under_way};
 use crate::second_factor::{Shown, verify};
 
 #[derive(Deserialize)]
@@ -37,10 +37,15 @@ struct Completed {
     orders_left_open: Option<Vec<ListedOrder>>,
     /// G2: authorised and not answered yet; `null` likewise.
     orders_in_flight: Option<Vec<ListedOrder>>,
+    /// There are more orders than these lists name: the exchange has to be looked at.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more_orders: bool,
 }
 
 /// Stands in the notice where a list could not be read.
 const UNREADABLE: &str = "This list could not be read. Look at the exchange.";
+/// Ends a list in the notice that names the first ones alone.
+const AND_MORE: &str = "And more. Look at the exchange.";
 
 /// Completes the reset.
 pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -60,11 +65,13 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
         return Err(Problem::reset_refused());
     }
     // For display alone: a reset does not wait for a list. Read behind the fence, so that nothing is authorised after it.
-    let found = under_way(&deps.store, claim.user.id)
+    let found = under_way(&deps.store, claim.user.id, Some(LISTED_MAX + 1))
         .await
         .inspect_err(|error| tracing::warn!(%error, "open orders not listed"))
         .ok();
     let (open, in_flight) = found.map_or((None, None), |found| (Some(found.open), Some(found.in_flight)));
+    let (open, more_open) = first_ones(open);
+    let (in_flight, more_in_flight) = first_ones(in_flight);
     let not_me = new_token(Purpose::NotMe, deps.host.entropy.bytes());
     let completing = Completing {
         token: &claim.hash,
@@ -73,23 +80,38 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
         hash: &hash,
         factor: factor.as_ref(),
         to: &claim.credential.email,
-        orders_left_open: &lines(open.as_deref()),
-        orders_in_flight: &lines(in_flight.as_deref()),
+        orders_left_open: &lines(open.as_deref(), more_open),
+        orders_in_flight: &lines(in_flight.as_deref(), more_in_flight),
         not_me: &not_me,
         source: request.source(),
     };
     let done = deps.store.complete_reset(&completing, &deps.host).await.map_err(problem)?;
+    // TP-10, RL-2: the mailbox's owner has reacted. What is done is done, so a failure here is only logged.
+    let reopened = deps.store.reopen_login(claim.user.id, deps.host.clock.now()).await;
+    if let Err(error) = reopened {
+        tracing::error!(user = %claim.user.id, %error, "the login's budgets were not cleared after a reset");
+    }
     let body = Completed {
         connections_removed: done.connections_removed,
         orders_left_open: open,
         orders_in_flight: in_flight,
+        more_orders: more_open || more_in_flight,
     };
     Ok(Answer::ok(&body).without_session_cookie())
 }
 
-/// One line per order for the notice. A list that could not be read is never shown as an empty one.
-fn lines(orders: Option<&[ListedOrder]>) -> Vec<String> {
-    orders.map_or_else(|| vec![UNREADABLE.to_owned()], |orders| orders.iter().map(ListedOrder::line).collect())
+/// The first ones, and whether there are more.
+fn first_ones(orders: Option<Vec<ListedOrder>>) -> (Option<Vec<ListedOrder>>, bool) {
+    let Some(mut orders) = orders else { return (None, false) };
+    let more = orders.len() > LISTED_MAX;
+    orders.truncate(LISTED_MAX);
+    (Some(orders), more)
+}
+
+/// One line per order for the notice. A list that could not be read is never shown as an empty one, nor a cut one as whole.
+fn lines(orders: Option<&[ListedOrder]>, more: bool) -> Vec<String> {
+    let Some(orders) = orders else { return vec![UNREADABLE.to_owned()] };
+    orders.iter().map(ListedOrder::line).chain(more.then(|| AND_MORE.to_owned())).collect()
 }
 
 /// PW-1, PW-3. The key service's failure changes nothing and counts nothing (RF-31).

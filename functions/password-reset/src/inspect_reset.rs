@@ -32,7 +32,7 @@ pub async fn inspect_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, 
     let claim = Claim::of(&deps, &token, deps.host.clock.now()).await?;
     let connections =
         deps.store.list_connections(claim.user.id).await?.iter().filter(|c| c.status == Status::Live).count();
-    let under_way = under_way(&deps.store, claim.user.id).await?;
+    let under_way = under_way(&deps.store, claim.user.id, None).await?;
     // Before a reset, an order without an answer counts as open: it may be.
     let open_orders = under_way.open.len() + under_way.in_flight.len();
     let factors = if claim.credential.totp.is_some() { vec!["totp", "recovery_code"] } else { Vec::new() };

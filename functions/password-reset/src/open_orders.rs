@@ -56,8 +56,12 @@ pub(crate) struct UnderWay {
     pub(crate) bots: usize,
 }
 
-/// Reads it.
-pub(crate) async fn under_way(store: &Store, user: UserId) -> Result<UnderWay, StoreError> {
+/// Most orders that a list names. Whoever rules the bots decides how many there are, and neither the time it takes to read
+/// them nor the size of the notice may keep a reset from its commit (PR-8).
+pub(crate) const LISTED_MAX: usize = 500;
+
+/// Reads it; of each kind at most `limit`.
+pub(crate) async fn under_way(store: &Store, user: UserId, limit: Option<usize>) -> Result<UnderWay, StoreError> {
     let of = |prefix: &'static str| async move {
         let condition = "user_key = :user AND begins_with(sk, :prefix)";
         store
@@ -66,7 +70,7 @@ pub(crate) async fn under_way(store: &Store, user: UserId) -> Result<UnderWay, S
                 Some("user"),
                 condition,
                 [(":user", s(format!("USER#{user}"))), (":prefix", s(prefix))],
-                None,
+                limit,
             )
             .await
     };

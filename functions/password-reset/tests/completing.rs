@@ -7,7 +7,7 @@ mod world;
 
 use std::sync::Arc;
 
-use account::budget::{LoginBudget, ResetFactorBudget};
+use account::budget::{FactorBudget, LoginBudget, ResetFactorBudget};
 use account::security_event::SecurityEvent;
 use account::token::{Purpose, TokenHash};
 use account::totp::TotpStep;
@@ -459,6 +459,83 @@ async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
         _ => None,
     });
     assert_eq!(told.unwrap(), &[format!("ETH-USDT limit buy 0.5 at 2000 ({mine})")]);
+}
+
+/// Whoever has the session decides how many orders there are; a notice that fits no item would keep the reset out for good.
+#[tokio::test]
+async fn pr_8_no_number_of_open_orders_keeps_a_reset_out() {
+    let world = world();
+    let owner = world.owner(false).await;
+    let (bot, _, template) = planned(&world);
+    let deal = DealId::new(world.ulid());
+    for chunk in (0..6_000_u32).collect::<Vec<_>>().chunks(100) {
+        let puts = chunk.iter().map(|revision| {
+            let key = OrderKey { slot: Slot::of(Role::Base), revision: *revision, attempt: 0 };
+            let order =
+                PlannedOrder { client_order_id: ClientOrderId::derive(bot, deal, key), key, ..template.clone() };
+            open_order(&owner, bot, deal, &order)
+        });
+        world.write(puts.collect()).await;
+    }
+    let token = world.reset_token(&owner).await;
+    let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
+    assert_eq!(looked["open_orders"], 6_000);
+    let done = complete(&world, &token, json!({})).await.is_ok(200);
+    assert_eq!((done["orders_left_open"].as_array().unwrap().len(), &done["more_orders"]), (500, &json!(true)));
+    let told = world.mails().await.into_iter().find_map(|m| match m.notice {
+        Notice::PasswordWasReset { orders_left_open, .. } => Some(orders_left_open),
+        _ => None,
+    });
+    let told = told.unwrap();
+    assert_eq!((told.len(), told[500].as_str()), (501, "And more. Look at the exchange."));
+}
+fn open_order(owner: &Owner, bot: BotId, deal: DealId, planned: &PlannedOrder) -> Write {
+    let at = store::entity::order::key(bot, &planned.client_order_id);
+    let row = store::attribute::Row::keyed(&at)
+        .with("deal", s(deal))
+        .with("pair", s("ETH-USDT"))
+        .with("order", store::attribute::json(planned).unwrap())
+        .with("status", s("NEW"))
+        .with("exchange_order_id", s("1"))
+        .with("filled", store::attribute::json(&strategy::order::Filled::ZERO).unwrap())
+        .with("trade_id_seen", n(0))
+        .with("sent_at", n(1))
+        .with("seen_at", n(1))
+        .with("user_key", s(format!("USER#{}", owner.id)));
+    Write::put(Table::Trading, at, row)
+}
+
+/// RL-2: a stranger's hundred guesses close the login until the mailbox's owner reacts, and so do ten wrong second factors.
+#[tokio::test]
+async fn tp_10_a_completed_reset_opens_the_login_again() {
+    let world = world();
+    let owner = world.owner(true).await;
+    let (whose, now) = (Whose::User(owner.id), world.clock.at());
+    let closed = LoginBudget { failures: LoginBudget::FAILURES_MAX, blocked_until: now };
+    let spent = FactorBudget { failures: FactorBudget::FAILURES_MAX, blocked_until: now };
+    assert!(world.store.write_budget(&whose, Kind::Login, &closed, 0, now).await.unwrap());
+    assert!(world.store.write_budget(&whose, Kind::Factor, &spent, 0, now).await.unwrap());
+    let token = world.reset_token(&owner).await;
+    complete(&world, &token, json!({"totp": "000000"})).await.is(400, "reset_refused");
+    let login = async || world.store.find_budget(&whose, Kind::Login, LoginBudget::FRESH).await.unwrap();
+    let factor = async || world.store.find_budget(&whose, Kind::Factor, FactorBudget::FRESH).await.unwrap();
+    assert_eq!((login().await.state, factor().await.state), (closed, spent), "the mailbox alone opens nothing");
+    complete(&world, &token, json!({"totp": world.code(&owner)})).await.is_ok(200);
+    assert!(login().await.state.admit(now).is_ok() && factor().await.state.allows_password_login());
+    // A guess that was under way counts from the new version on, or not at all.
+    assert!(!world.store.write_budget(&whose, Kind::Login, &closed, 1, now).await.unwrap());
+}
+
+/// What is done is done: the login's budgets are not worth a failure.
+#[tokio::test]
+async fn tp_10_a_reset_stands_when_the_login_cannot_be_opened() {
+    let world = world();
+    let owner = world.owner(false).await;
+    let token = world.reset_token(&owner).await;
+    let opening = When::calls("password-reset", "UpdateItem").with_body("BUDGET#usr_");
+    world.script.always(opening, Act::Fault(emulators::Fault::Status(500)));
+    complete(&world, &token, json!({})).await.is_ok(200);
+    assert!(world.password_is(&owner, NEW_PASSWORD).await);
 }
 
 /// G2, RF-33: what was authorised and not answered may still arrive. Nothing else is listed as such, and no order twice.

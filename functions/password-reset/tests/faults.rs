@@ -38,6 +38,27 @@ async fn rf_11_a_lost_answer_is_asked_for_again_and_reported_once() {
     }
 }
 
+/// The SDK repeats what it got no answer to; when the repetitions are throttled, that is all the function hears.
+#[tokio::test]
+async fn rf_11_a_lost_answer_behind_a_throttled_repetition_is_no_refusal() {
+    let world = world();
+    let owner = world.owner(false).await;
+    world.attach(&owner, "paper").await;
+    let token = world.reset_token(&owner).await;
+    let retries = aws_smithy_types::retry::RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(std::time::Duration::from_millis(1));
+    let mut host = world.host.clone();
+    host.aws = host.aws.into_builder().retry_config(retries).build();
+    let router = function_password_reset::router(&host).unwrap();
+    world.script.times(When::calls("password-reset", "TransactWriteItems"), 0, 1, Act::Fault(Fault::LoseAnswer));
+    world.script.times(When::calls("password-reset", "TransactWriteItems"), 0, 1, Act::Fault(Fault::Throttle));
+    let form = reset::form(&token, json!({})).to_string();
+    let answered = world::send(router, "POST", "/v1/password-reset/complete", &[], form).await;
+    assert_eq!(answered.is_ok(200)["connections_removed"], 1);
+    applied_once(&world, &owner).await;
+}
+
 #[tokio::test]
 async fn rf_11_when_no_answer_ever_comes_the_token_tells() {
     let world = world();
@@ -224,7 +245,8 @@ async fn rf_22_a_reset_of_twenty_connections_is_one_transaction_of_47_writes() {
     assert_eq!(answered.is_ok(200)["connections_removed"], 20);
     assert_eq!(*sizes.0.lock().unwrap(), [47]);
     assert_eq!((world.calls("TransactWriteItems"), world.shreds().await.len()), (1, 20));
-    // Beside it: the token, its pointer, the user twice, credential, code, the budget there and back, the lists, the source, the fence.
+    // Beside it: the token, its pointer, the user twice, credential, code, the budget there and back, the lists, the source, the
+    // fence, and afterwards the login's two budgets.
     let trace = world.trace();
     assert_eq!(
         trace.iter().map(|(op, count)| (op.as_str(), *count)).collect::<Vec<_>>(),
@@ -234,7 +256,7 @@ async fn rf_22_a_reset_of_twenty_connections_is_one_transaction_of_47_writes() {
             ("PutItem", 2),
             ("Query", 4),
             ("TransactWriteItems", 1),
-            ("UpdateItem", 2),
+            ("UpdateItem", 4),
         ]
     );
 }

@@ -137,6 +137,19 @@ fn network(source: Option<IpAddr>) -> String {
     }
 }
 
+/// Whatever was charged meanwhile, the count is gone; a charge that read the old version fails.
+const CLEAR: &str = "SET #state = :state, #version = if_not_exists(#version, :none) + :one, #ttl = :ttl";
+
+/// The write that clears an account's budget without having read it: strangers may be charging it at this very moment, and
+/// whoever earned it is not refused for that (RL-1).
+pub(crate) fn cleared<S: Serialize>(user: UserId, kind: Kind, fresh: &S, now: WallTime) -> Result<Write, StoreError> {
+    Ok(Write::update(Table::Identity, key(&Whose::User(user), kind), CLEAR)
+        .value(":state", json(fresh)?)
+        .value(":one", n(1))
+        .value(":none", n(0))
+        .value(":ttl", n(now.seconds().saturating_add(KEPT_S))))
+}
+
 /// The write of [`Store::write_budget`], for a transaction.
 pub fn budget_write<S: Serialize>(
     whose: &Whose,

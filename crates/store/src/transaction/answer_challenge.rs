@@ -2,14 +2,14 @@
 //!
 //! `charge_challenge` writes: the factor budget (at the version read), the challenge's attempts (as read). Of many answers at
 //! once one is evaluated (TP-9, RL-3).
-//! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, both budgets cleared, an
+//! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, all three budgets cleared (TP-10a), an
 //! audit row; for a recovery code the generation raised, entries frozen and a notice (RC-5); the session that the request
 //! showed goes (LG-3). Checks: credential version and generation as read.
 //! `refuse_challenge` writes an audit row and perhaps a notice.
 
 use std::net::IpAddr;
 
-use account::budget::{ChallengeAttempts, FactorBudget};
+use account::budget::{ChallengeAttempts, FactorBudget, ResetFactorBudget};
 use account::id::JobId;
 use account::security_event::SecurityEvent;
 use account::token::TokenHash;
@@ -17,7 +17,7 @@ use account::{SessionGeneration, UserId, WallTime};
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
-use crate::entity::budget::{Kind, Stored, Whose, budget_write};
+use crate::entity::budget::{Kind, Stored, Whose, budget_write, cleared};
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::session::Session;
 use crate::entity::user::{User, frozen_why};
@@ -157,6 +157,8 @@ impl Store {
             budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now)
                 .map_err(StartRefused::Store)?,
             clear_login_budget(user, *now).map_err(StartRefused::Store)?,
+            // TP-10a: all factors were shown, the only thing that restores the budget of the reset flow.
+            cleared(user.id, Kind::ResetFactor, &ResetFactorBudget::FRESH, *now).map_err(StartRefused::Store)?,
             audit::put(user.id, *id, "signed_in", Some(factor.name()), *source, *now),
         ];
         writes.extend(factor.writes(user.id, *now));

@@ -136,6 +136,7 @@ impl Store {
         let started = host.clock.monotonic();
         // RF-12: stands in the used token, whichever of our tries it was that used it.
         let used_by = host.entropy.ulid(host.clock.now()).to_string();
+        let mut tried = None;
         for attempt in 0..TRIES_MAX {
             if attempt > 0 {
                 host.clock.wait(pause(attempt)).await;
@@ -146,7 +147,12 @@ impl Store {
             let now = host.clock.now();
             let user = self.find_user(what.user).await?.ok_or(ResetRefused::TokenDead)?;
             if user.cred_version != what.cred_version {
-                return Err(ResetRefused::TokenDead);
+                // RF-11: the SDK repeats a call whose answer was lost, and may be told that the service is busy: then a
+                // try that looked refused is what raised the version.
+                return match tried {
+                    Some(done) if self.was_used_by(what.token, &used_by).await => Ok(done),
+                    Some(_) | None => Err(ResetRefused::TokenDead),
+                };
             }
             // RF-21: read after the version that the transaction compares, so that the list cannot be outdated.
             let live: Vec<_> =
@@ -154,6 +160,7 @@ impl Store {
             let (names, writes): (Vec<Item>, Vec<Write>) =
                 items(what, &user, &live, &used_by, host, now)?.into_iter().unzip();
             let done = ResetDone { connections_removed: live.len() };
+            tried = Some(done.clone());
             match self.send_reset(&host.entropy.ulid(now).to_string(), &writes, host).await {
                 Ok(()) => return Ok(done),
                 Err(TransactFailed::Cancelled(cancelled)) => match after(&cancelled, &names, &used_by) {

@@ -27,6 +27,7 @@ pub mod read_for_login;
 pub mod record_outcome;
 pub mod record_query;
 pub mod remove_totp;
+pub mod reopen_login;
 pub mod replace_recovery_codes;
 pub mod request_reset;
 pub mod sign_up;

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
-use crate::entity::budget::{Kind, Whose};
+use crate::entity::budget::Kind;
 use crate::entity::session::Session;
 use crate::entity::user::User;
 use crate::entity::{audit, budget, challenge, credential, user};
@@ -45,7 +45,6 @@ pub struct RightPassword<'a> {
 }
 
 const REHASH: &str = "SET #hash = :hash, #pepper = :pepper";
-const CLEAR: &str = "SET #state = :state, #version = if_not_exists(#version, :none) + :one, #ttl = :ttl";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
 
 pub(crate) fn same_user(user: &User) -> Write {
@@ -56,11 +55,7 @@ pub(crate) fn same_user(user: &User) -> Write {
 }
 /// Strangers may be charging the login budget at this very moment; whoever showed everything is not refused for that (RL-1).
 pub(crate) fn clear_login_budget(user: &User, now: WallTime) -> Result<Write, StoreError> {
-    Ok(Write::update(Table::Identity, budget::key(&Whose::User(user.id), Kind::Login), CLEAR)
-        .value(":state", crate::attribute::json(&LoginBudget::FRESH)?)
-        .value(":one", n(1))
-        .value(":none", n(0))
-        .value(":ttl", n(now.seconds().saturating_add(budget::KEPT_S))))
+    budget::cleared(user.id, Kind::Login, &LoginBudget::FRESH, now)
 }
 pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
     match result {

@@ -1,9 +1,11 @@
 //! `POST /v1/login/second-factor`: challenges, codes, and their budgets.
 
 use account::UserId;
+use account::budget::ResetFactorBudget;
 use account::trading_state::Frozen;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
+use store::entity::budget::{Kind, Whose};
 
 use crate::world::{Answered, EMAIL, PASSWORD, World, answer, call, log_in, me, post};
 
@@ -164,6 +166,32 @@ async fn tp_9_a_burst_of_wrong_codes_is_evaluated_once() {
     for answered in &answers {
         answered.refused(401, "challenge_refused");
     }
+}
+
+#[tokio::test]
+async fn tp_10a_a_login_with_all_factors_restores_the_budget_of_the_reset_flow() {
+    let world = World::new();
+    let user = world.account_with_totp(EMAIL).await;
+    let (whose, now) = (Whose::User(user), world.now());
+    let used_up = ResetFactorBudget { charged_at: vec![now; ResetFactorBudget::FAILURES_MAX] };
+    assert!(world.store.write_budget(&whose, Kind::ResetFactor, &used_up, 0, now).await.unwrap());
+    let restored = async || {
+        world
+            .store
+            .find_budget(&whose, Kind::ResetFactor, ResetFactorBudget::FRESH)
+            .await
+            .unwrap()
+            .state
+            .admit(now)
+            .is_ok()
+    };
+    // Not by the password alone, nor by a wrong code.
+    let challenge = world.log_in(EMAIL).await.challenge();
+    world.send(answer(&challenge, "totp", &world.wrong_code())).await.refused(401, "challenge_refused");
+    assert!(!restored().await);
+    world.advance(5);
+    world.send(answer(&challenge, "totp", &world.code(0))).await.session();
+    assert!(restored().await);
 }
 
 #[tokio::test]
