@@ -24,6 +24,11 @@ pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer,
     request.no_fields()?;
     let proof = request.take_step_up()?;
     let session = request.session()?;
+    // EV-4: else whoever signs up with somebody else's address could bar its owner's way in for good, since a reset then
+    // needs the factor (PR-9). An address is never unverified again.
+    if !session.user.email_verified {
+        return Err(Problem::email_not_verified());
+    }
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
     if credential.totp.is_some() {

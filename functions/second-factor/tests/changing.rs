@@ -224,6 +224,19 @@ async fn tp_7_a_step_that_was_used_before_does_not_turn_it_on() {
     confirm(&world, &session, &code_at(&seed, world.clock.at())).await.is_ok(200);
 }
 
+/// Else a stranger who signs up with somebody's address could bar the owner's only way in, which is a reset by mail (PR-9).
+#[tokio::test]
+async fn ev_4_an_address_that_nobody_has_verified_gets_no_second_factor() {
+    let world = world();
+    let owner = world.owner(false).await;
+    let mut user = world.user(&owner).await;
+    user.email_verified = false;
+    world.write(vec![Write::put(Table::Identity, store::entity::user::key(owner.id), user.to_row())]).await;
+    let session = world.session(&owner).await;
+    stepped_up(&world, &owner, &session, "POST", TOTP).await.is(403, "email_not_verified");
+    assert!(world.credential(&owner).await.pending.is_none());
+}
+
 #[tokio::test]
 async fn tp_9_five_codes_and_the_enrolment_is_dead() {
     let world = world();
