@@ -5,7 +5,7 @@ CARGO ?= cargo
 # What `make up` and `make demo` hand to the program, such as ARGS="--market file:candles-BTCUSDT-1m-.csv.gz --speed 600".
 ARGS ?=
 
-.PHONY: up demo test check size bench-cold-start walk
+.PHONY: up demo test check size bench-cold-start bench-up walk
 
 # Runs the whole product on this machine until Ctrl-C.
 up:
@@ -32,6 +32,11 @@ size:
 bench-cold-start:
 	$(CARGO) build --release $$(ls functions | sed 's/^/-p function-/')
 	python3 infra/cold_start.py target/release $$(ls functions)
+
+# Milliseconds from the start of `shearpin up` to its first answer, and market minutes per second.
+bench-up:
+	$(CARGO) build -p shearpin
+	cli/benches/up.sh
 
 # The README's walk with curl against a running `make up`, from sign-up to a fill.
 walk:
