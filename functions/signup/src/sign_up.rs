@@ -33,9 +33,10 @@ struct Form {
 pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let Form { email, password } = request.json()?;
     let email = address(&email)?;
-    check_policy(&password, &email).map_err(too_weak)?;
     let now = deps.host.clock.now();
+    // RL-5: the policy's estimate can cost more than a hash, so it is charged like one.
     charge_source(&deps, &request, now).await?;
+    check_policy(&password, &email).map_err(too_weak)?;
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;

@@ -164,6 +164,8 @@ async fn rl_5_a_source_has_its_share_of_hashes() {
     for over in answers.iter().filter(|answered| answered.status != 202) {
         over.refused(429, "too_many_requests");
     }
+    // The estimate of a password is no cheaper: nobody has it for nothing.
+    world.send(sign_up(EMAIL, "passwordpassword")).await.refused(429, "too_many_requests");
     assert_eq!(world.send(sign_up(EMAIL, PASSWORD).from("[2001:db8::1]:5")).await.status, 202);
     world.advance(60);
     assert_eq!(world.sign_up("later@example.com").await.status, 202);
