@@ -24,7 +24,7 @@ pub fn keys(bot: BotId, deal: &Deal) -> Vec<Key> {
         .collect()
 }
 
-/// The recorded states of a deal's working orders, from the items of [`keys`].
+/// The recorded states of a deal's working orders, from the items of `keys`.
 pub fn known_orders(bot: BotId, deal: &Deal, rows: &[Row]) -> Result<Vec<KnownOrder>, StoreError> {
     let by_key: HashMap<(&str, &str), &Row> =
         rows.iter().map(|row| Ok(((row.text("pk")?, row.text("sk")?), row))).collect::<Result<_, StoreError>>()?;

@@ -1,6 +1,6 @@
 //! Opens the password login again, once the owner of the mailbox has reacted (TP-10, RL-2).
 //!
-//! writes: login budget, factor budget. conditions: none; see [`cleared`]. Not part of the reset's transaction: strangers
+//! writes: login budget, factor budget. conditions: none; see `cleared`. Not part of the reset's transaction: strangers
 //! write these items, and must be able to cancel no reset.
 
 use account::budget::{FactorBudget, LoginBudget};
