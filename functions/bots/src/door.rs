@@ -3,10 +3,12 @@
 use api::problem::Fault;
 use api::{Problem, Request};
 use store::entity::bot::Bot;
+use store::entity::connection::{Connection, ENTRY_EQUITY_PCT};
 use store::entity::market::{MarketRules, MarketState};
 use strategy::config::{BotForm, BotSettings, ConfigFault, StartWhen, Strategy};
 use strategy::id::BotId;
 use strategy::market::Pair;
+use strategy::money::Amount;
 use strategy::preview::{Preview, PreviewRefused, preview};
 
 use crate::Deps;
@@ -91,6 +93,38 @@ pub fn startable(preview: &Preview) -> Result<(), Problem> {
             })
             .collect(),
     ))
+}
+
+/// GU-4: refuses a plan with entries that the signer would refuse for their size, so that a bot is not started only to
+/// fail. The last word is the signer's: markets and balances move.
+pub fn within_limits(preview: &Preview, connection: &Connection) -> Result<(), Problem> {
+    let max = connection.order_quote_max;
+    // 100 / share: multiplied, not divided, as the signer does.
+    let times = 100 / ENTRY_EQUITY_PCT;
+    let above_equity = |value: Amount| {
+        connection.equity.filter(|(equity, _)| (0..times).fold(Amount::ZERO, |sum, _| sum + value) > *equity)
+    };
+    let mut faults = Vec::new();
+    for row in preview.orders.iter().filter(|row| row.role.is_entry()) {
+        let (order, pointer) = match row.level {
+            0 => ("The base order".to_owned(), "/base_order/amount"),
+            level => (format!("Averaging order {level}"), "/averaging/amount"),
+        };
+        if row.value > max {
+            let detail = format!(
+                "{order} would be worth {}, more than the {max} this connection allows for one order. Lower the amounts, or attach the key with a larger order_quote_max.",
+                row.value
+            );
+            faults.push(one(pointer, "above_order_max", &detail));
+        } else if let Some((equity, _)) = above_equity(row.value) {
+            let detail = format!(
+                "{order} would be worth {}, more than {ENTRY_EQUITY_PCT} % of the account's {equity}. Lower the amounts.",
+                row.value
+            );
+            faults.push(one(pointer, "above_equity_share", &detail));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(refuse(faults)) }
 }
 
 /// `limit` of a list: 50 unless said, 1 to 100.

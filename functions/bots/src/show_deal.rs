@@ -19,7 +19,9 @@ pub async fn show_deal(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     let (orders, mut activity) = tokio::try_join!(deps.store.orders_of(bot), deps.store.activity_of(bot))?;
     // Decisions of the same moment are in the order of their versions.
     activity.sort_by_key(|row| (row.at_wall, row.version));
-    let own: Vec<_> = orders.iter().filter(|order| order.deal == id).collect();
+    let mut own: Vec<_> = orders.iter().filter(|order| order.deal == id).collect();
+    // As they were sent, not by their derived names.
+    own.sort_by_key(|order| (order.sent_at, order.order.key));
     let mut shown = view::deal(&stored, &orders);
     let list = |keep: &dyn Fn(&store::entity::order::StoredOrder) -> bool| -> Vec<Value> {
         own.iter().filter(|order| keep(order)).map(|order| view::order(order)).collect()

@@ -43,6 +43,7 @@ pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
             )));
         }
     }
+    door::within_limits(&preview, &connection)?;
 
     let (id, now) = (deps.fresh(), deps.host.clock.now());
     let mut next = Bot {

@@ -115,11 +115,13 @@ pub fn deal(stored: &StoredDeal, orders: &[StoredOrder]) -> Value {
         Phase::Exiting { .. } => ("exiting", None, None),
         Phase::Closed { at, how } => ("closed", Some(market_time(at)), Some(how)),
     };
+    // Of a closed deal at most dust is left, and no sale of it is planned.
+    let breakeven = position.breakeven.filter(|_| closed_at.is_none());
     json!({
         "id": deal.id, "bot": stored.bot, "pair": deal.pair, "status": phase, "outcome": outcome, "version": stored.version,
         "started_at": market_time(deal.started_at), "closed_at": closed_at, "reserved": deal.reserved,
         "bought": position.bought, "cost": position.cost, "sold": position.sold, "proceeds": position.proceeds, "held": position.held,
-        "average": position.average, "breakeven": position.breakeven, "net_profit": position.realised(),
+        "average": position.average, "breakeven": breakeven, "net_profit": position.realised(),
         "dust": deal.dust, "fenced": deal.fenced,
     })
 }

@@ -109,6 +109,10 @@ async fn from_a_preview_to_a_closed_deal() {
     world.drain().await;
     let (_, shown) = call(&world, token, "GET", &format!("/v1/deals/{deal}"), None).await;
     assert_eq!((&shown["status"], &shown["outcome"]), (&json!("closed"), &json!("closed_by_owner")), "{shown}");
+    assert_eq!(shown["breakeven"], Value::Null, "nothing of it is to be sold any more");
+    let sent: Vec<_> =
+        shown["orders"].as_array().unwrap().iter().map(|order| (&order["role"], &order["level"])).collect();
+    assert_eq!((sent[0].0, sent.last().unwrap().0), (&json!("base"), &json!("close")), "in their order: {sent:?}");
     assert!(shown["net_profit"].as_str().unwrap().starts_with('-'), "both fees are paid: {}", shown["net_profit"]);
     let (_, shown) = call(&world, token, "GET", &path, None).await;
     assert_eq!(
@@ -231,6 +235,32 @@ async fn what_cannot_be_is_refused_with_its_pointer() {
         let (status, body) = call(&world, token, "POST", &path, sent).await;
         assert_eq!((status, &body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("pair_not_allowed")), "{path}");
     }
+}
+
+// GU-4: what the signer would refuse is said at the start, not by deals that fail one after another.
+#[tokio::test]
+async fn a_bot_with_orders_beyond_the_limits_of_its_key_does_not_start() {
+    let world = World::new().await;
+    let owner = owner(&world, Some("2010")).await;
+    let token = Some(owner.token.as_str());
+    world.minute("100", "100", "100", "100").await;
+    let start = |bot: String| async move { format!("/v1/bots/{bot}/start") };
+    // 5 % of 2010 is 100.5: the base order of 100 fits, the averaging orders, rounded up to the lot, just do so too.
+    let path = start(create(&world, &owner).await).await;
+    for (max, equity, code) in [("99.99", "2010", "above_order_max"), ("100000", "1999", "above_equity_share")] {
+        let key = store::entity::connection::key(owner.user, owner.connection);
+        let limit = Write::update(Table::Vault, key, "SET #order_quote_max = :max, #equity_quote = :equity")
+            .value(":max", store::attribute::s(max))
+            .value(":equity", store::attribute::s(equity));
+        world.store.write_one(limit).await.unwrap().unwrap();
+        let (status, body) = call(&world, token, "POST", &path, None).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        let fault = &body["errors"][0];
+        assert_eq!((&fault["pointer"], &fault["code"]), (&json!("/base_order/amount"), &json!(code)), "{body}");
+    }
+    world.put_connection(owner.user, owner.connection, "LIVE", Some("2010")).await;
+    let (status, body) = call(&world, token, "POST", &path, None).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
 }
 
 #[tokio::test]

@@ -6,12 +6,11 @@
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use store::entity::connection::ENTRY_EQUITY_PCT;
 use strategy::market::{Candle, Pair};
 use strategy::money::{Amount, Price};
 use strategy::order::PlannedOrder;
 
-/// GU-4: share of the recorded equity, in percent.
-const EQUITY_SHARE_PCT: i64 = 5;
 /// GU-4: share of the quote volume of the last five minutes, in percent.
 const VOLUME_SHARE_PCT: i64 = 1;
 
@@ -72,7 +71,7 @@ pub fn guard(facts: &Facts<'_>) -> Result<Amount, GuardRefused> {
         return Err(GuardRefused::AboveOrderMax { value, max: facts.order_quote_max });
     }
     if let Some(equity) = facts.equity
-        && exceeds(value, equity, EQUITY_SHARE_PCT)
+        && exceeds(value, equity, ENTRY_EQUITY_PCT)
     {
         return Err(GuardRefused::AboveEquityShare { value, equity });
     }

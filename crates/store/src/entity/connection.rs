@@ -73,6 +73,10 @@ pub struct Connection {
     pub created_at: WallTime,
 }
 
+/// GU-4: one entry may be worth this share of the recorded equity, in percent. The signer refuses more; a start says so
+/// beforehand.
+pub const ENTRY_EQUITY_PCT: i64 = 5;
+
 impl Connection {
     /// From a stored item; the wrapped key is not looked at.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
