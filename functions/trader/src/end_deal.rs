@@ -6,7 +6,7 @@ use store::entity::funds::Funds;
 use store::entity::wake::{Waits, Wake, WakeKind};
 use strategy::config::Strategy;
 use strategy::deal::{Outcome, Phase};
-use strategy::decide::Decision;
+use strategy::decide::{Decision, TimelineEntry};
 use strategy::market::MarketTime;
 
 use crate::{Deps, wakes};
@@ -45,6 +45,11 @@ pub async fn end_deal(
         Outcome::TakeProfit | Outcome::StopLoss | Outcome::ClosedByOwner | Outcome::Cancelled => (1, dca.cooldown_s),
     };
     next.open_deal = None;
+    // The next start clears it: until then the owner reads why there is no deal.
+    next.waiting_because = match how {
+        Outcome::Failed => Some(why_failed(&decision.timeline)),
+        Outcome::TakeProfit | Outcome::StopLoss | Outcome::ClosedByOwner | Outcome::Cancelled => None,
+    };
     next.deals_done = bot.deals_done.saturating_add(done);
     next.cooldown_until = at.plus_seconds(wait_s);
     stop_if_over(&mut next);
@@ -60,6 +65,12 @@ pub async fn end_deal(
     Ok(Some(Ended { bot: next, funds: Some(funds), wake }))
 }
 
+/// What the timeline says of the base order: the line before the deal's end.
+fn why_failed(timeline: &[TimelineEntry]) -> String {
+    let cause = timeline.iter().rev().find(|line| line.code.starts_with("order_"));
+    cause.or(timeline.last()).map_or_else(String::new, |line| line.text.clone())
+}
+
 /// A bot without an open deal stops when it was finishing or has done all its deals.
 pub fn stop_if_over(bot: &mut Bot) {
     let why = match bot.state {
@@ -70,4 +81,18 @@ pub fn stop_if_over(bot: &mut Bot) {
     };
     bot.state = BotState::Stopped;
     bot.stopped_because = Some(why);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_deal_tells_what_became_of_its_base_order() {
+        let line =
+            |code: &str, text: &str| TimelineEntry { at: MarketTime::START, code: code.into(), text: text.into() };
+        let end = line("deal_closed", "The base order could not be placed.");
+        assert_eq!(why_failed(&[line("order_refused", "It was too large."), end.clone()]), "It was too large.");
+        assert_eq!(why_failed(&[end]), "The base order could not be placed.");
+    }
 }
