@@ -92,7 +92,7 @@ async fn a_file_with_a_gap_is_played_to_its_end_and_trading_is_closed() {
     let text = [0, 1, 2, 30, 31].iter().fold(HEAD.to_owned(), |text, minute| text + &line(*minute, 60_000));
     std::fs::write(&path, text).unwrap();
     let data = folder.path().join("data");
-    let running = Running::start(&data, &format!("file:{}", path.display()), 6_000).await;
+    let mut running = Running::start(&data, &format!("file:{}", path.display()), 6_000).await;
     let exchange = format!("{}/api/v3/exchangeInfo", running.endpoints["exchange"].as_str().unwrap());
     let http = running::client();
     eventually("BREAK", || async {
@@ -100,8 +100,12 @@ async fn a_file_with_a_gap_is_played_to_its_end_and_trading_is_closed() {
         Some(()).filter(|()| text.contains("\"BREAK\""))
     })
     .await;
-    let (_, out) = running.signalled("-INT");
-    assert!(out.contains("\"event\":\"market_ended\"") && out.contains("\"minutes\":5"), "{out}");
+    // Trading is closed first, and then it is said.
+    let said = running.says("\"event\":\"market_ended\"");
+    assert!(said.contains("has no candles in 1 places"), "the gap is told at the start: {said}");
+    let (_, rest) = running.signalled("-INT");
+    let out = said + &rest;
+    assert!(out.contains("\"minutes\":5"), "{out}");
 }
 
 #[tokio::test]

@@ -126,6 +126,16 @@ impl Running {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+    /// Waits until standard output has these words; answers what was read.
+    pub fn says(&mut self, words: &str) -> String {
+        // One byte ahead at most: what follows is left to later readers.
+        let mut lines = std::io::BufReader::with_capacity(1, self.child.stdout.as_mut().unwrap());
+        let mut out = String::new();
+        while !out.contains(words) {
+            assert!(std::io::BufRead::read_line(&mut lines, &mut out).unwrap() > 0, "it ended without {words}: {out}");
+        }
+        out
+    }
     /// Sends a signal and waits for the end; exit code and standard output.
     pub fn signalled(mut self, signal: &str) -> (Option<i32>, String) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();

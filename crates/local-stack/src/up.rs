@@ -238,7 +238,8 @@ fn continued(
     transport: &Arc<HttpTransport>,
     notices: &mut Vec<String>,
 ) -> Result<Market, UpRefused> {
-    let Opened { candles, name } = opened;
+    let Opened { candles, name, notices: told } = opened;
+    notices.extend(told);
     let before = done.other_market(&name).map(str::to_owned);
     let at = account::WallTime::from_ms(done.last().map_or(0, |last| last.ms()));
     let market = match candles {

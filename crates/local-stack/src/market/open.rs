@@ -66,6 +66,8 @@ pub struct Opened {
     pub candles: Candles,
     /// Which market it is, for the data folder to remember: files by pair and name.
     pub name: String,
+    /// What its owner should know about it.
+    pub notices: Vec<String>,
 }
 
 impl std::fmt::Debug for Opened {
@@ -83,6 +85,7 @@ impl Opened {
             [Choice::LiveBinance] => Self {
                 candles: Candles::Live(LIVE_PAIRS.iter().filter_map(|p| p.parse().ok()).collect()),
                 name: "live:binance".to_owned(),
+                notices: Vec::new(),
             },
             files => recorded(files)?,
         };
@@ -103,11 +106,11 @@ impl Opened {
 
 fn simulated(seed: u64) -> Opened {
     let sources = Simulation::pairs(seed).into_iter().map(|s| Box::new(s) as Box<dyn Source>).collect();
-    Opened { candles: Candles::Recorded(sources), name: format!("sim:{seed}") }
+    Opened { candles: Candles::Recorded(sources), name: format!("sim:{seed}"), notices: Vec::new() }
 }
 
 fn recorded(choices: &[Choice]) -> Result<Opened, MarketRefused> {
-    let (mut sources, mut names) = (Vec::<Box<dyn Source>>::new(), Vec::new());
+    let (mut sources, mut names, mut notices) = (Vec::<Box<dyn Source>>::new(), Vec::new(), Vec::new());
     for choice in choices {
         let Choice::File { pair, path } = choice else { return Err(MarketRefused::NotAlone) };
         let file = CandleFile::open(path, pair.clone())?;
@@ -123,9 +126,15 @@ fn recorded(choices: &[Choice]) -> Result<Opened, MarketRefused> {
             });
         }
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        if file.gaps() > 0 {
+            notices.push(format!(
+                "{name} has no candles in {} places: the market is silent there, and nothing is made up. Give a complete file to trade through them.",
+                file.gaps()
+            ));
+        }
         names.push(format!("file:{}={name}", file.pair()));
         sources.push(Box::new(file));
     }
     names.sort_unstable();
-    Ok(Opened { candles: Candles::Recorded(sources), name: names.join(" ") })
+    Ok(Opened { candles: Candles::Recorded(sources), name: names.join(" "), notices })
 }
