@@ -15,7 +15,9 @@ use crate::{Store, StoreError, Table};
 /// Proof that all factors were shown for this very request. Made here alone; bound to user and epoch; spent by value.
 ///
 /// ```compile_fail,E0451
-/// let forged = store::transaction::spend_step_up::StepUpProof { user: todo!(), epoch: todo!() };
+/// fn forge(proof: store::transaction::spend_step_up::StepUpProof) -> store::transaction::spend_step_up::StepUpProof {
+///     store::transaction::spend_step_up::StepUpProof { ..proof }
+/// }
 /// ```
 /// ```
 /// fn holder(proof: store::transaction::spend_step_up::StepUpProof) -> account::UserId { proof.user() }
