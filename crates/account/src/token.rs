@@ -26,9 +26,43 @@ pub enum Purpose {
     NotMe,
     /// In place of the second factor (RC-1).
     RecoveryCode,
+    /// A scoped token for programs, shown once.
+    ApiToken,
+    /// Marks a browser that has signed in to this account before (RL-2). Opens nothing.
+    KnownDevice,
+    /// Mailed to open a login again that guesses have closed (TP-10, RL-2).
+    Unlock,
+    /// Mailed to a new address: confirms a change of address (EV-5).
+    EmailChange,
+    /// Mailed to the old address: takes the change back (EV-5).
+    EmailRevoke,
+    /// Mailed when the wait of a destructive recovery is over (PR-14).
+    RecoveryComplete,
+    /// Mailed with every notice of a destructive recovery: ends it (PR-14).
+    RecoveryCancel,
+    /// One passkey ceremony, for one purpose and session (PK-2).
+    PasskeyCeremony,
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Purpose; 15] = [
+        Purpose::Session,
+        Purpose::LoginChallenge,
+        Purpose::StepUpProof,
+        Purpose::EmailVerification,
+        Purpose::PasswordReset,
+        Purpose::NotMe,
+        Purpose::RecoveryCode,
+        Purpose::ApiToken,
+        Purpose::KnownDevice,
+        Purpose::Unlock,
+        Purpose::EmailChange,
+        Purpose::EmailRevoke,
+        Purpose::RecoveryComplete,
+        Purpose::RecoveryCancel,
+        Purpose::PasskeyCeremony,
+    ];
     const fn label(self) -> &'static str {
         match self {
             Purpose::Session => "session",
@@ -38,6 +72,14 @@ impl Purpose {
             Purpose::PasswordReset => "password reset",
             Purpose::NotMe => "not me",
             Purpose::RecoveryCode => "recovery code",
+            Purpose::ApiToken => "api token",
+            Purpose::KnownDevice => "known device",
+            Purpose::Unlock => "unlock",
+            Purpose::EmailChange => "email change",
+            Purpose::EmailRevoke => "email revoke",
+            Purpose::RecoveryComplete => "recovery complete",
+            Purpose::RecoveryCancel => "recovery cancel",
+            Purpose::PasskeyCeremony => "passkey ceremony",
         }
     }
 }
@@ -76,6 +118,16 @@ pub struct NewToken {
     pub hash: TokenHash,
 }
 
+/// How an API token begins, so that scanners of leaked secrets recognise one.
+pub const API_TOKEN_PREFIX: &str = "shp_";
+
+/// Makes an API token: the prefix and 32 random bytes; the hash is that of the whole text.
+pub fn new_api_token(random: [u8; TOKEN_BYTES]) -> NewToken {
+    let text = format!("{API_TOKEN_PREFIX}{}", data_encoding::BASE64URL_NOPAD.encode(&random));
+    let hash = TokenHash::of(Purpose::ApiToken, &text);
+    NewToken { text: Secret::new(text), hash }
+}
+
 /// Makes a token of 32 random bytes, shown as 43 characters of unpadded base64url.
 pub fn new_token(purpose: Purpose, random: [u8; TOKEN_BYTES]) -> NewToken {
     let text = data_encoding::BASE64URL_NOPAD.encode(&random);
@@ -89,21 +141,11 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 7] = [
-        Purpose::Session,
-        Purpose::LoginChallenge,
-        Purpose::StepUpProof,
-        Purpose::EmailVerification,
-        Purpose::PasswordReset,
-        Purpose::NotMe,
-        Purpose::RecoveryCode,
-    ];
-
     #[test]
     fn ev_2_the_same_text_has_another_hash_for_every_purpose() {
         let hashes: BTreeSet<String> =
-            ALL.iter().map(|purpose| TokenHash::of(*purpose, "t").as_str().to_owned()).collect();
-        assert_eq!(hashes.len(), ALL.len());
+            Purpose::ALL.iter().map(|purpose| TokenHash::of(*purpose, "t").as_str().to_owned()).collect();
+        assert_eq!(hashes.len(), Purpose::ALL.len());
     }
 
     #[test]

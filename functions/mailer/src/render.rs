@@ -75,6 +75,33 @@ pub(crate) fn render(notice: &Notice, links: &LinkBase) -> Option<Message> {
         Notice::KeyDetached { at, exchange, label } => {
             of(include_str!("../notices/key_detached.txt"), reset(), key(at, exchange, label))
         }
+        Notice::SignedInFromNewDevice { .. }
+        | Notice::SignedInAfterFailures { .. }
+        | Notice::LoginLocked { .. }
+        | Notice::LoginUnlocked { .. }
+        | Notice::PasswordChanged { .. }
+        | Notice::PasswordBreached { .. }
+        | Notice::EmailChangeConfirm { .. }
+        | Notice::EmailChangeStarted { .. }
+        | Notice::EmailChanged { .. }
+        | Notice::EmailChangeRevoked { .. }
+        | Notice::AccountHeld { .. }
+        | Notice::AccountReleased { .. }
+        | Notice::RecoveryStarted { .. }
+        | Notice::RecoveryReminder { .. }
+        | Notice::RecoveryReady { .. }
+        | Notice::RecoveryCancelled { .. }
+        | Notice::RecoveryCompleted { .. }
+        | Notice::PasskeyAdded { .. }
+        | Notice::PasskeyRemoved { .. }
+        | Notice::TokenMade { .. }
+        | Notice::TokenRevoked { .. }
+        | Notice::LimitsLoosened { .. }
+        | Notice::LimitsLooseningCancelled { .. }
+        | Notice::TradingStopped { .. }
+        | Notice::TradingReleased { .. }
+        | Notice::AccountDeleted { .. }
+        | Notice::AccountErased { .. } => return None,
         Notice::WrongSecondFactor { at } => {
             of(include_str!("../notices/wrong_second_factor.txt"), reset(), vec![("at", at.clone())])
         }

@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set) |
+//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `passkeys` N (how many are registered; absent is none); `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set) |
 //! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5) |
 
 use account::email::EmailAddress;
@@ -48,6 +48,8 @@ pub struct Credential {
     pub totp_last_step: TotpStep,
     pub totp: Option<TotpFactor>,
     pub pending: Option<PendingTotp>,
+    /// How many passkeys are registered; each is an item of its own (see `entity::passkey`).
+    pub passkeys: u32,
     /// Names the present set of recovery codes.
     pub codes_set: Option<String>,
 }
@@ -83,8 +85,27 @@ impl Credential {
                     tries,
                 })
             },
+            passkeys: row.number_if("passkeys")?.unwrap_or(0),
             codes_set: row.text_if("codes_set").map(str::to_owned),
         })
+    }
+    /// Whether a second factor is on: an authenticator or a passkey.
+    pub const fn has_factor(&self) -> bool {
+        self.totp.is_some() || self.passkeys > 0
+    }
+    /// The factors that a sign-in may be finished with, by the contract's names; none when no factor is on.
+    pub fn factors(&self) -> Vec<&'static str> {
+        let mut factors = Vec::new();
+        if self.totp.is_some() {
+            factors.push("totp");
+        }
+        if self.passkeys > 0 {
+            factors.push("passkey");
+        }
+        if !factors.is_empty() {
+            factors.push("recovery_code");
+        }
+        factors
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | outbox | `JOB#<job>` | `JOB` | `kind` S `shred`, `mail`; `user` S; `body` S (JSON, see [`Shred`] and [`Mail`]); `created_ms` N; `open_key` S = kind (absent once done; the sweep's index); `done_at` N, `ttl` N once done; `tries` N |
+//! | outbox | `JOB#<job>` | `JOB` | `kind` S `shred`, `mail`; `user` S; `body` S (JSON, see [`Shred`] and [`Mail`]); `created_ms` N; `not_before` N (wall ms, mails that wait, absent otherwise); `open_key` S = kind (absent once done; the sweep's index); `done_at` N, `ttl` N once done; `tries` N |
 //! | outbox | `JOB#<job>` | `LEASE` | `until` N (wall ms), `ttl` N: one worker at a time sends a mail; no `kind`, so the stream's filters pass it by |
 
 use account::id::JobId;
@@ -93,6 +93,129 @@ pub enum Notice {
     WrongSecondFactor {
         at: String,
     },
+    /// LG-7: a session started where this account was never signed in before. `source` is an address, when it is known.
+    SignedInFromNewDevice {
+        at: String,
+        source: Option<String>,
+    },
+    /// LG-7: a session started after so many refused tries.
+    SignedInAfterFailures {
+        at: String,
+        source: Option<String>,
+        failures: u32,
+    },
+    /// TP-10, RL-2: too many failures closed the login; the link opens it again.
+    LoginLocked {
+        at: String,
+        unlock_token: String,
+    },
+    LoginUnlocked {
+        at: String,
+    },
+    PasswordChanged {
+        at: String,
+    },
+    /// SU-4: found in a list of stolen passwords at a sign-in.
+    PasswordBreached {
+        at: String,
+    },
+    /// EV-5, to the new address: nothing changes before it is confirmed.
+    EmailChangeConfirm {
+        token: String,
+    },
+    /// EV-5, to the old address: a change waits for the new one's confirmation.
+    EmailChangeStarted {
+        at: String,
+        new_email: String,
+        revoke_token: String,
+    },
+    /// EV-5, to the old address: the link takes the change back.
+    EmailChanged {
+        at: String,
+        new_email: String,
+        frozen_until: String,
+        revoke_token: String,
+    },
+    EmailChangeRevoked {
+        at: String,
+    },
+    /// "This was not me" was said of a reset: everything ended, the account is held.
+    AccountHeld {
+        at: String,
+        connections_removed: usize,
+    },
+    AccountReleased {
+        at: String,
+    },
+    /// PR-14. `complete_token` works from `ready_at` on.
+    RecoveryStarted {
+        at: String,
+        ready_at: String,
+        connections_removed: usize,
+        cancel_token: String,
+    },
+    /// PR-14: said again while the wait lasts.
+    RecoveryReminder {
+        started_at: String,
+        ready_at: String,
+        cancel_token: String,
+    },
+    /// PR-14: the wait is over.
+    RecoveryReady {
+        started_at: String,
+        until: String,
+        complete_token: String,
+        cancel_token: String,
+    },
+    RecoveryCancelled {
+        at: String,
+    },
+    RecoveryCompleted {
+        at: String,
+        not_me_token: String,
+    },
+    PasskeyAdded {
+        at: String,
+        name: String,
+    },
+    PasskeyRemoved {
+        at: String,
+        name: String,
+    },
+    TokenMade {
+        at: String,
+        name: String,
+        scopes: String,
+    },
+    TokenRevoked {
+        at: String,
+        name: String,
+    },
+    /// ST-3: a limit will be looser from `effective_at` on.
+    LimitsLoosened {
+        at: String,
+        label: String,
+        effective_at: String,
+    },
+    LimitsLooseningCancelled {
+        at: String,
+        label: String,
+    },
+    /// ST-5.
+    TradingStopped {
+        at: String,
+    },
+    TradingReleased {
+        at: String,
+    },
+    AccountDeleted {
+        at: String,
+        orders_left_open: Vec<String>,
+    },
+    /// Every item and every secret of the account was seen to be gone.
+    AccountErased {
+        at: String,
+    },
     /// PR-1: an unknown address costs the same writes as a known one; nothing is sent.
     Nothing,
 }
@@ -117,6 +240,33 @@ impl Notice {
             Notice::KeyAttached { .. } => "key_attached",
             Notice::KeyDetached { .. } => "key_detached",
             Notice::WrongSecondFactor { .. } => "wrong_second_factor",
+            Notice::SignedInFromNewDevice { .. } => "signed_in_from_new_device",
+            Notice::SignedInAfterFailures { .. } => "signed_in_after_failures",
+            Notice::LoginLocked { .. } => "login_locked",
+            Notice::LoginUnlocked { .. } => "login_unlocked",
+            Notice::PasswordChanged { .. } => "password_changed",
+            Notice::PasswordBreached { .. } => "password_breached",
+            Notice::EmailChangeConfirm { .. } => "email_change_confirm",
+            Notice::EmailChangeStarted { .. } => "email_change_started",
+            Notice::EmailChanged { .. } => "email_changed",
+            Notice::EmailChangeRevoked { .. } => "email_change_revoked",
+            Notice::AccountHeld { .. } => "account_held",
+            Notice::AccountReleased { .. } => "account_released",
+            Notice::RecoveryStarted { .. } => "recovery_started",
+            Notice::RecoveryReminder { .. } => "recovery_reminder",
+            Notice::RecoveryReady { .. } => "recovery_ready",
+            Notice::RecoveryCancelled { .. } => "recovery_cancelled",
+            Notice::RecoveryCompleted { .. } => "recovery_completed",
+            Notice::PasskeyAdded { .. } => "passkey_added",
+            Notice::PasskeyRemoved { .. } => "passkey_removed",
+            Notice::TokenMade { .. } => "token_made",
+            Notice::TokenRevoked { .. } => "token_revoked",
+            Notice::LimitsLoosened { .. } => "limits_loosened",
+            Notice::LimitsLooseningCancelled { .. } => "limits_loosening_cancelled",
+            Notice::TradingStopped { .. } => "trading_stopped",
+            Notice::TradingReleased { .. } => "trading_released",
+            Notice::AccountDeleted { .. } => "account_deleted",
+            Notice::AccountErased { .. } => "account_erased",
             Notice::Nothing => "nothing",
         }
     }
@@ -138,6 +288,8 @@ pub struct Job {
     pub id: JobId,
     pub work: Work,
     pub created_at: WallTime,
+    /// A mail that waits: not sent before this moment.
+    pub not_before: Option<WallTime>,
 }
 
 impl Job {
@@ -151,7 +303,12 @@ impl Job {
             "mail" => Work::Mail(row.json("body").map_err(|_| bad("body"))?),
             _ => return Err(bad("kind")),
         };
-        Ok(Self { id, work, created_at: WallTime::from_ms(row.number("created_ms")?) })
+        Ok(Self {
+            id,
+            work,
+            created_at: WallTime::from_ms(row.number("created_ms")?),
+            not_before: row.number_if("not_before")?.map(WallTime::from_ms),
+        })
     }
 }
 
@@ -175,18 +332,29 @@ pub(crate) fn done(job: JobId, now: WallTime) -> Write {
 
 /// The write of a shred job.
 pub fn put_shred(job: JobId, user: UserId, shred: &Shred, now: WallTime) -> Result<Write, StoreError> {
-    put(job, "shred", user, json(shred)?, now)
+    put(job, "shred", user, json(shred)?, None, now)
 }
 /// The write of a mail job.
 pub fn put_mail(job: JobId, user: Option<UserId>, mail: &Mail, now: WallTime) -> Result<Write, StoreError> {
     let user = user.map_or_else(|| "nobody".to_owned(), |u| u.to_string());
-    put(job, "mail", user, json(mail)?, now)
+    put(job, "mail", user, json(mail)?, None, now)
+}
+/// The write of a mail job that is not sent before a moment (PR-14); until then it lies in the outbox as it is.
+pub fn put_later_mail(
+    job: JobId,
+    user: UserId,
+    mail: &Mail,
+    not_before: WallTime,
+    now: WallTime,
+) -> Result<Write, StoreError> {
+    put(job, "mail", user.to_string(), json(mail)?, Some(not_before), now)
 }
 fn put(
     job: JobId,
     kind: &str,
     user: impl std::fmt::Display,
     body: aws_sdk_dynamodb::types::AttributeValue,
+    not_before: Option<WallTime>,
     now: WallTime,
 ) -> Result<Write, StoreError> {
     let row = Row::keyed(&key(job))
@@ -194,6 +362,7 @@ fn put(
         .with("user", s(user))
         .with("body", body)
         .with("created_ms", n(now.ms()))
+        .with_some("not_before", not_before.map(|at| n(at.ms())))
         .with("open_key", s(kind))
         .with("tries", n(0));
     Ok(Write::put(Table::Outbox, key(job), row).when("attribute_not_exists(pk)"))
