@@ -7,6 +7,7 @@ mod config;
 mod message;
 mod render;
 mod send;
+mod words;
 
 use account::id::JobId;
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
@@ -30,6 +31,7 @@ pub async fn handle(deps: &Deps, event: Event) -> DynamoDbEventResponse {
         match send::work(deps, job).await {
             Worked::Done => tracing::info!(%job, "said"),
             Worked::NothingToDo(why) => tracing::info!(%job, why, "nothing to say"),
+            Worked::NotDue => tracing::info!(%job, "waits for its moment"),
             Worked::Later(why) => tracing::warn!(%job, why, "left to the sweep"),
             Worked::Retry(why) => {
                 tracing::warn!(%job, why, "the mail is tried again");

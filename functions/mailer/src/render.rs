@@ -1,11 +1,13 @@
 //! Turns a notice into subject, text and HTML: pure, from the files under `notices/`.
 //!
-//! A file is its subject, an empty line, and paragraphs. `{name}` stands for a value; a paragraph that is `{link}` alone
-//! becomes the link. The HTML is made from the same words: no image, no style from outside, nothing that tracks.
+//! A file is its subject, an empty line, and paragraphs. `{name}` stands for a value; a paragraph that is `{link}` (or
+//! `{other_link}`) alone becomes that link. The HTML is made from the same words: no image, no style from outside, nothing
+//! that tracks, and no link that acts by being opened (EV-3, PR-7).
 
 use store::entity::job::Notice;
 
 use crate::config::LinkBase;
+use crate::words::{Filling, words};
 
 /// The longest value that is shown, in characters.
 const VALUE_CHARS_MAX: usize = 200;
@@ -18,137 +20,18 @@ pub(crate) struct Message {
     pub(crate) html: String,
 }
 
-struct Filling {
-    template: &'static str,
-    link: String,
-    values: Vec<(&'static str, String)>,
-}
-
-/// The message of a notice; `None` when it says nothing (PR-1).
+/// The message of a notice; `None` when it says nothing (PR-1). There is no setting that it could depend on.
 pub(crate) fn render(notice: &Notice, links: &LinkBase) -> Option<Message> {
-    let sign_in = || links.to("login", None);
-    let reset = || links.to("reset-request", None);
-    let filling = match notice {
-        Notice::Nothing => return None,
-        Notice::VerifyEmail { token } => {
-            of(include_str!("../notices/verify_email.txt"), links.to("verify", Some(token)), vec![])
-        }
-        Notice::AlreadyRegistered => of(include_str!("../notices/already_registered.txt"), sign_in(), vec![]),
-        Notice::ResetPassword { token } => {
-            of(include_str!("../notices/reset_password.txt"), links.to("reset", Some(token)), vec![])
-        }
-        Notice::PasswordWasReset {
-            at,
-            connections_removed,
-            orders_left_open,
-            orders_in_flight,
-            may_still_arrive_until,
-            not_me_token,
-        } => of(
-            include_str!("../notices/password_was_reset.txt"),
-            links.to("not-me", Some(not_me_token)),
-            vec![
-                ("at", at.clone()),
-                ("connections_removed", connections_removed.to_string()),
-                ("may_still_arrive_until", may_still_arrive_until.clone()),
-                ("orders", orders(orders_left_open)),
-                ("in_flight", in_flight(orders_in_flight, may_still_arrive_until)),
-            ],
-        ),
-        Notice::SecondFactorAdded { at } => {
-            of(include_str!("../notices/second_factor_added.txt"), reset(), vec![("at", at.clone())])
-        }
-        Notice::SecondFactorRemoved { at } => {
-            of(include_str!("../notices/second_factor_removed.txt"), reset(), vec![("at", at.clone())])
-        }
-        Notice::RecoveryCodeUsed { at, codes_left } => of(
-            include_str!("../notices/recovery_code_used.txt"),
-            reset(),
-            vec![("at", at.clone()), ("codes_left", codes_left.to_string())],
-        ),
-        Notice::RecoveryCodesReplaced { at } => {
-            of(include_str!("../notices/recovery_codes_replaced.txt"), reset(), vec![("at", at.clone())])
-        }
-        Notice::KeyAttached { at, exchange, label } => {
-            of(include_str!("../notices/key_attached.txt"), reset(), key(at, exchange, label))
-        }
-        Notice::KeyDetached { at, exchange, label } => {
-            of(include_str!("../notices/key_detached.txt"), reset(), key(at, exchange, label))
-        }
-        Notice::SignedInFromNewDevice { .. }
-        | Notice::SignedInAfterFailures { .. }
-        | Notice::LoginLocked { .. }
-        | Notice::LoginUnlocked { .. }
-        | Notice::PasswordChanged { .. }
-        | Notice::PasswordBreached { .. }
-        | Notice::EmailChangeConfirm { .. }
-        | Notice::EmailChangeStarted { .. }
-        | Notice::EmailChanged { .. }
-        | Notice::EmailChangeRevoked { .. }
-        | Notice::AccountHeld { .. }
-        | Notice::AccountReleased { .. }
-        | Notice::RecoveryStarted { .. }
-        | Notice::RecoveryReminder { .. }
-        | Notice::RecoveryReady { .. }
-        | Notice::RecoveryCancelled { .. }
-        | Notice::RecoveryCompleted { .. }
-        | Notice::PasskeyAdded { .. }
-        | Notice::PasskeyRemoved { .. }
-        | Notice::TokenMade { .. }
-        | Notice::TokenRevoked { .. }
-        | Notice::LimitsLoosened { .. }
-        | Notice::LimitsLooseningCancelled { .. }
-        | Notice::TradingStopped { .. }
-        | Notice::TradingReleased { .. }
-        | Notice::AccountDeleted { .. }
-        | Notice::AccountErased { .. } => return None,
-        Notice::WrongSecondFactor { at } => {
-            of(include_str!("../notices/wrong_second_factor.txt"), reset(), vec![("at", at.clone())])
-        }
-    };
-    Some(fill(&filling))
-}
-
-const fn of(template: &'static str, link: String, values: Vec<(&'static str, String)>) -> Filling {
-    Filling { template, link, values }
-}
-
-fn key(at: &str, exchange: &str, label: &str) -> Vec<(&'static str, String)> {
-    vec![("at", at.to_owned()), ("exchange", exchange.to_owned()), ("label", label.to_owned())]
-}
-
-/// The paragraph about orders that nobody watches any more (PR-13). Its lines are our own: each order is one value.
-fn orders(open: &[String]) -> String {
-    if open.is_empty() {
-        return "No order of yours was open.".to_owned();
-    }
-    format!("These orders were open and are no longer watched; look after them on the exchange:\n{}", list(open))
-}
-
-/// The paragraph about orders of which nobody knows yet whether the exchange has them (G2, RF-33).
-fn in_flight(sent: &[String], until: &str) -> String {
-    if sent.is_empty() {
-        return "No order of yours was on its way without an answer.".to_owned();
-    }
-    let until = one_line(until);
-    format!(
-        "The exchange had not answered these orders. Each may have arrived already or may still arrive until {until}; look for them on the exchange:\n{}",
-        list(sent)
-    )
-}
-
-fn list(orders: &[String]) -> String {
-    let lines: Vec<_> = orders.iter().map(|order| format!("- {}", one_line(order))).collect();
-    lines.join("\n")
+    words(notice, links).as_ref().map(fill)
 }
 
 fn fill(filling: &Filling) -> Message {
     let (subject, body) = filling.template.split_once("\n\n").unwrap_or((filling.template, ""));
     let (mut text, mut html) = (String::new(), String::new());
     for paragraph in body.trim_end().split("\n\n") {
-        if paragraph == "{link}" {
-            text.push_str(&filling.link);
-            html.push_str(&format!("<p><a href=\"{0}\">{0}</a></p>\n", escaped(&filling.link)));
+        if let Some(link) = link_of(paragraph, filling) {
+            text.push_str(link);
+            html.push_str(&format!("<p><a href=\"{0}\">{0}</a></p>\n", escaped(link)));
         } else {
             let words = with_values(paragraph, &filling.values);
             html.push_str(&format!("<p>{}</p>\n", escaped(&words).replace('\n', "<br>\n")));
@@ -164,6 +47,15 @@ fn fill(filling: &Filling) -> Message {
         escaped(&subject)
     );
     Message { subject, text, html }
+}
+
+/// The link that this paragraph stands for.
+fn link_of<'f>(paragraph: &str, filling: &'f Filling) -> Option<&'f str> {
+    match paragraph {
+        "{link}" => Some(&filling.link),
+        "{other_link}" => filling.other_link.as_deref(),
+        _ => None,
+    }
 }
 
 /// One pass: what a value holds is never read as a placeholder again.
@@ -188,7 +80,7 @@ fn with_values(paragraph: &str, values: &[(&'static str, String)]) -> String {
 }
 
 /// A value is one short line: a line break in a label must not start a paragraph of its own.
-fn one_line(value: &str) -> String {
+pub(crate) fn one_line(value: &str) -> String {
     value.chars().take(VALUE_CHARS_MAX).map(|c| if c.is_control() || is_direction(c) { ' ' } else { c }).collect()
 }
 
@@ -228,6 +120,33 @@ pub(crate) mod tests {
             Notice::KeyAttached { at: t(), exchange: t(), label: t() },
             Notice::KeyDetached { at: t(), exchange: t(), label: t() },
             Notice::WrongSecondFactor { at: t() },
+            Notice::SignedInFromNewDevice { at: t(), source: Some(t()) },
+            Notice::SignedInAfterFailures { at: t(), source: Some(t()), failures: 4 },
+            Notice::LoginLocked { at: t(), unlock_token: t() },
+            Notice::LoginUnlocked { at: t() },
+            Notice::PasswordChanged { at: t() },
+            Notice::PasswordBreached { at: t() },
+            Notice::EmailChangeConfirm { token: t() },
+            Notice::EmailChangeStarted { at: t(), new_email: t(), revoke_token: t() },
+            Notice::EmailChanged { at: t(), new_email: t(), frozen_until: t(), revoke_token: t() },
+            Notice::EmailChangeRevoked { at: t() },
+            Notice::AccountHeld { at: t(), connections_removed: 2 },
+            Notice::AccountReleased { at: t() },
+            Notice::RecoveryStarted { at: t(), ready_at: t(), connections_removed: 2, cancel_token: t() },
+            Notice::RecoveryReminder { started_at: t(), ready_at: t(), cancel_token: t() },
+            Notice::RecoveryReady { started_at: t(), until: t(), complete_token: t(), cancel_token: t() },
+            Notice::RecoveryCancelled { at: t() },
+            Notice::RecoveryCompleted { at: t(), not_me_token: t() },
+            Notice::PasskeyAdded { at: t(), name: t() },
+            Notice::PasskeyRemoved { at: t(), name: t() },
+            Notice::TokenMade { at: t(), name: t(), scopes: t() },
+            Notice::TokenRevoked { at: t(), name: t() },
+            Notice::LimitsLoosened { at: t(), label: t(), effective_at: t() },
+            Notice::LimitsLooseningCancelled { at: t(), label: t() },
+            Notice::TradingStopped { at: t() },
+            Notice::TradingReleased { at: t() },
+            Notice::AccountDeleted { at: t(), orders_left_open: vec![t(), t()] },
+            Notice::AccountErased { at: t() },
         ]
     }
 
@@ -239,8 +158,10 @@ pub(crate) mod tests {
             for part in [&message.subject, &message.text, &message.html] {
                 assert!(!part.contains(['{', '}']), "{notice:?}: {part}");
             }
-            assert!(message.text.contains("https://shearpin.example/#/"), "{notice:?}");
-            assert!(message.html.contains("<a href=\"https://shearpin.example/#/"), "{notice:?}");
+            // The mails about a deletion have no account to lead to.
+            let leads = !matches!(notice, Notice::AccountDeleted { .. } | Notice::AccountErased { .. });
+            assert_eq!(message.text.contains("https://shearpin.example/#/"), leads, "{notice:?}");
+            assert_eq!(message.html.contains("<a href=\"https://shearpin.example/#/"), leads, "{notice:?}");
         }
     }
     #[test]

@@ -19,6 +19,8 @@ pub(crate) enum Worked {
     Done,
     /// It was done before.
     NothingToDo(&'static str),
+    /// It waits for its moment: the sweep brings it back.
+    NotDue,
     /// Another worker has it, or may have sent it: the sweep looks again.
     Later(&'static str),
     /// A call failed and nothing was sent.
@@ -41,7 +43,13 @@ async fn done_or_not(deps: &Deps, id: JobId) -> Result<Worked, Worked> {
     let Some(job) = deps.store.find_open_job(id).await.map_err(failed)? else {
         return Ok(Worked::NothingToDo("the job is done"));
     };
-    let Job { work: Work::Mail(mail), .. } = job else { return Ok(Worked::NothingToDo("the job is no mail")) };
+    let Job { work: Work::Mail(mail), not_before, .. } = job else {
+        return Ok(Worked::NothingToDo("the job is no mail"));
+    };
+    // PR-14: a mail that waits is left as it is; the sweep brings it back when it is due.
+    if not_before.is_some_and(|due| deps.clock.now() < due) {
+        return Ok(Worked::NotDue);
+    }
     // PR-1: "nothing" costs what a mail costs up to here, and ends without one.
     let Some(message) = render(&mail.notice, &deps.links) else { return finish(deps, id).await };
     let to = EmailAddress::parse(&mail.to).map_err(|_| Worked::GiveUp("the address is none".into()))?;
