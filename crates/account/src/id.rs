@@ -45,6 +45,10 @@ macro_rules! prefixed_id {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.collect_str(self) }
         }
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema { crate::schema::id($prefix) }
+        }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
@@ -62,6 +66,12 @@ prefixed_id!(
 prefixed_id!(
     /// Names a session in lists; says nothing about its token.
     SessionId, "ses_");
+prefixed_id!(
+    /// Names an API token in lists; says nothing about its text.
+    ApiTokenId, "tok_");
+prefixed_id!(
+    /// Names a passkey in lists.
+    PasskeyId, "psk_");
 prefixed_id!(
     /// Names a job in the outbox.
     JobId, "job_");

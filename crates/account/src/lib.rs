@@ -9,6 +9,7 @@ pub mod id;
 pub mod password;
 pub mod password_hash;
 pub mod recovery_code;
+mod schema;
 pub mod secret;
 pub mod security_event;
 pub mod token;
