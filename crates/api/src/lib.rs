@@ -14,8 +14,8 @@ pub mod session_check;
 pub use answer::Answer;
 pub use mount::{Api, Gate};
 pub use problem::Problem;
-pub use request::{Request, Session};
-pub use route::{Policy, Route};
+pub use request::{Request, Session, SignedIn};
+pub use route::{Method, Policy, Route, Tokens};
 
 /// Runs a router on Lambda behind an API Gateway HTTP API (payload 2.0), until the runtime ends the process.
 pub async fn run_on_lambda(router: axum::Router) -> Result<(), lambda_http::Error> {

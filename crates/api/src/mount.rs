@@ -21,7 +21,7 @@ use store::transaction::spend_step_up::Spending;
 
 use crate::problem::Problem;
 use crate::request::Request;
-use crate::route::{Policy, Route};
+use crate::route::{Method, Policy, Route};
 use crate::{Answer, session_check};
 
 /// The largest body in bytes.
@@ -74,10 +74,11 @@ impl<D: Send + Sync + 'static> Api<D> {
         F: Future<Output = Result<Answer, Problem>> + Send,
     {
         let (gate, deps) = (self.gate.clone(), self.deps.clone());
-        let filter = match route.method() {
-            "GET" => MethodFilter::GET,
-            "DELETE" => MethodFilter::DELETE,
-            _ => MethodFilter::POST,
+        let filter = match route.verb() {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+            Method::Patch => MethodFilter::PATCH,
+            Method::Delete => MethodFilter::DELETE,
         };
         let entry = move |parameters: Result<RawPathParams, RawPathParamsRejection>,
                           request: axum::extract::Request| {
@@ -87,7 +88,7 @@ impl<D: Send + Sync + 'static> Api<D> {
                 .map_err(|_| Problem::not_found())
                 .map(|all| all.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>());
             async move {
-                let answered = match enforce(&gate, route.demands(), parameters, request).await {
+                let answered = match enforce(&gate, &route, parameters, request).await {
                     Ok(request) => handler(deps, request).await,
                     Err(problem) => Err(problem),
                 };
@@ -124,26 +125,29 @@ fn finish(answered: Result<Answer, Problem>) -> Response {
 
 async fn enforce(
     gate: &Gate,
-    policy: Policy,
+    route: &Route,
     parameters: Result<BTreeMap<String, String>, Problem>,
     request: axum::extract::Request,
 ) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     let now = gate.clock.now();
-    let session = match policy {
+    let session = match route.demands() {
         Policy::Public => None,
         Policy::Session | Policy::StepUp => {
             Some(session_check::check(&gate.store, now, &parts.headers, &parts.method, &gate.allowed_origin).await?)
         }
     };
     let parameters = parameters?;
+    if let Some(session) = &session {
+        session_check::reaches(session, route, &parameters)?;
+    }
     let body = match Limited::new(body, BODY_MAX).collect().await {
         Ok(read) => read.to_bytes().to_vec(),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Problem::body_too_large()),
         Err(_) => return Err(Problem::malformed_body().because("The body broke off.")),
     };
     let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
-    let step_up = match (policy, &session) {
+    let step_up = match (route.demands(), &session) {
         (Policy::StepUp, Some(session)) => {
             let shown =
                 parts.headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;

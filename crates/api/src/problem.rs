@@ -59,6 +59,9 @@ catalogue! {
     no_session = 401 "no_session", "Sign in first", "Send the token of a live session as Authorization: Bearer, or sign in again.";
     /// SS-5.
     cross_site_request = 403 "cross_site_request", "Request refused", "Requests with the session cookie need the header X-Requested-With: shearpin and an allowed Origin.";
+    /// LG-4: an API token on a route that needs a person.
+    session_required = 403 "session_required", "Sign in for this", "API tokens cannot do this. Use a session from POST /v1/login.";
+    token_out_of_scope = 403 "token_out_of_scope", "The token does not reach this", "This API token was made for less: another scope or other bots. Make one with the scope that this needs.";
     step_up_required = 403 "step_up_required", "Confirm it is you", "Send all your factors to POST /v1/step-up for exactly this method, path and body, then repeat with the proof in X-Step-Up.";
     /// LG-1, RL-6: wrong password, unknown address, locked: one answer.
     sign_in_refused = 401 "sign_in_refused", "Sign-in refused", "The address or the password is wrong, or there were too many tries. Wait a little, or reset the password.";

@@ -6,24 +6,52 @@ use std::net::IpAddr;
 use account::UserId;
 use account::token::TokenHash;
 use serde::de::DeserializeOwned;
+use store::entity::api_token::ApiToken;
 use store::entity::user::User;
 use store::transaction::spend_step_up::StepUpProof;
 
 use crate::problem::{Fault, Problem};
 
-/// A live session, as the session check found it.
+/// Who calls, as the session check found it: a live session, or an API token on a route that takes them.
 #[derive(Debug, Clone)]
 pub struct Session {
-    pub stored: store::entity::session::Session,
-    pub hash: TokenHash,
     /** Read consistently for this request. */
     pub user: User,
+    pub(crate) by: By,
+}
+
+/// What was shown.
+#[derive(Debug, Clone)]
+pub(crate) enum By {
+    Session(SignedIn),
+    Token(ApiToken),
+}
+
+/// A live session, signed in with all factors of its account.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    pub stored: store::entity::session::Session,
+    pub hash: TokenHash,
 }
 
 impl Session {
     /// Whose session it is.
     pub const fn user_id(&self) -> UserId {
         self.user.id
+    }
+    /// The session itself; an API token is refused, whatever the route says (LG-4).
+    pub fn signed_in(&self) -> Result<&SignedIn, Problem> {
+        match &self.by {
+            By::Session(signed_in) => Ok(signed_in),
+            By::Token(_) => Err(Problem::session_required()),
+        }
+    }
+    /// The API token in place of a session.
+    pub const fn api_token(&self) -> Option<&ApiToken> {
+        match &self.by {
+            By::Session(_) => None,
+            By::Token(token) => Some(token),
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Every route of the product, by function. A test compares this table with the template and with the contract.
+//!
+//! After the policy a row may say `readable` or `tradable` (an API token of that scope may call it in place of a session)
+//! and `creating` (a call needs an `Idempotency-Key`).
 
 use crate::route::{Policy, Route};
 
 macro_rules! routes {
-    ($($(#[$doc:meta])* $name:ident = $function:literal, $method:ident $path:literal, $policy:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $function:literal, $method:ident $path:literal, $policy:ident $($flag:ident)*;)*) => {
         $($(#[$doc])* #[doc = concat!("`", $path, "`, served by `", $function, "`.")]
-        pub const $name: Route = Route::$method($path).policy(Policy::$policy);)*
+        pub const $name: Route = Route::$method($path).policy(Policy::$policy)$(.$flag())*;)*
         /// All of them with the function that serves each.
         pub const ALL: &[(&str, Route)] = &[$(($function, $name)),*];
     };
@@ -35,20 +38,20 @@ routes! {
     COMPLETE_RESET = "password-reset", post "/v1/password-reset/complete", Public;
 
     ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp;
-    LIST_CONNECTIONS = "connections", get "/v1/connections", Session;
-    SHOW_CONNECTION = "connections", get "/v1/connections/{id}", Session;
+    LIST_CONNECTIONS = "connections", get "/v1/connections", Session readable;
+    SHOW_CONNECTION = "connections", get "/v1/connections/{id}", Session readable;
     DETACH_CONNECTION = "connections", delete "/v1/connections/{id}", Session;
 
-    PREVIEW_BOT = "bots", post "/v1/bots/preview", Session;
+    PREVIEW_BOT = "bots", post "/v1/bots/preview", Session readable;
     CREATE_BOT = "bots", post "/v1/bots", Session;
-    LIST_BOTS = "bots", get "/v1/bots", Session;
-    SHOW_BOT = "bots", get "/v1/bots/{id}", Session;
+    LIST_BOTS = "bots", get "/v1/bots", Session readable;
+    SHOW_BOT = "bots", get "/v1/bots/{id}", Session readable;
     DELETE_BOT = "bots", delete "/v1/bots/{id}", Session;
-    START_BOT = "bots", post "/v1/bots/{id}/start", Session;
-    STOP_BOT = "bots", post "/v1/bots/{id}/stop", Session;
-    LIST_DEALS = "bots", get "/v1/bots/{id}/deals", Session;
-    SHOW_DEAL = "bots", get "/v1/deals/{id}", Session;
-    LIST_ACTIVITY = "bots", get "/v1/activity", Session;
+    START_BOT = "bots", post "/v1/bots/{id}/start", Session tradable;
+    STOP_BOT = "bots", post "/v1/bots/{id}/stop", Session tradable;
+    LIST_DEALS = "bots", get "/v1/bots/{id}/deals", Session readable;
+    SHOW_DEAL = "bots", get "/v1/deals/{id}", Session readable;
+    LIST_ACTIVITY = "bots", get "/v1/activity", Session readable;
     HEALTH = "bots", get "/v1/health", Public;
 
     MAKE_PAPER_KEY = "paper-exchange", post "/v1/paper/keys", Session;

@@ -1,12 +1,19 @@
 //! The session check: one code path in the cloud, on the laptop and in tests. Two consistent reads, no cache.
 
+use std::collections::BTreeMap;
+
 use account::WallTime;
-use account::token::{Purpose, TokenHash};
+use account::token::{API_TOKEN_PREFIX, Purpose, TokenHash};
 use http::{HeaderMap, header};
 use store::Store;
+use store::entity::api_token::Scope;
 
 use crate::problem::Problem;
-use crate::request::Session;
+use crate::request::{By, Session, SignedIn};
+use crate::route::{Route, Tokens};
+
+/// How often a use is noted: at most once in so many milliseconds, so that a busy page does not write at every call.
+const TOUCHED_MS: i64 = 60_000;
 
 /// How the token was shown; cookies need the cross-site rules on top.
 enum Shown {
@@ -47,7 +54,7 @@ fn same_site(headers: &HeaderMap, method: &http::Method, allowed_origin: &str) -
         && matches!(text("sec-fetch-site"), None | Some("same-origin" | "none"))
 }
 
-/// Finds the live session of a request. Dead, unknown and outdated sessions all answer `no_session`.
+/// Finds who calls. Dead, unknown and outdated sessions and tokens all answer `no_session`. Two consistent reads.
 pub(crate) async fn check(
     store: &Store,
     now: WallTime,
@@ -55,16 +62,17 @@ pub(crate) async fn check(
     method: &http::Method,
     allowed_origin: &str,
 ) -> Result<Session, Problem> {
-    let token = match shown(headers).ok_or_else(Problem::no_session)? {
-        Shown::Bearer(token) => token,
-        Shown::Cookie(token) => {
+    let text = match shown(headers).ok_or_else(Problem::no_session)? {
+        Shown::Bearer(text) if text.starts_with(API_TOKEN_PREFIX) => return by_token(store, now, &text).await,
+        Shown::Bearer(text) => text,
+        Shown::Cookie(text) => {
             if !same_site(headers, method, allowed_origin) {
                 return Err(Problem::cross_site_request());
             }
-            token
+            text
         }
     };
-    let hash = TokenHash::of(Purpose::Session, &token);
+    let hash = TokenHash::of(Purpose::Session, &text);
     let stored = store.find_session(&hash).await?.ok_or_else(Problem::no_session)?;
     if !stored.is_alive(now) {
         return Err(Problem::no_session());
@@ -74,8 +82,41 @@ pub(crate) async fn check(
     if user.session_gen != stored.session_gen {
         return Err(Problem::no_session());
     }
-    if now.ms_since(stored.seen_at) > 60_000 {
+    if now.ms_since(stored.seen_at) > TOUCHED_MS {
         store.touch_session(&hash, now).await?;
     }
-    Ok(Session { stored, hash, user })
+    Ok(Session { user, by: By::Session(SignedIn { stored, hash }) })
+}
+
+/// PR-11: a token dies with the credentials and the epoch it was made under.
+async fn by_token(store: &Store, now: WallTime, text: &str) -> Result<Session, Problem> {
+    let hash = TokenHash::of(Purpose::ApiToken, text);
+    let token = store.find_api_token(&hash).await?.ok_or_else(Problem::no_session)?;
+    let user = store.find_user(token.user).await?.ok_or_else(Problem::no_session)?;
+    if !token.is_alive(&user, now) {
+        return Err(Problem::no_session());
+    }
+    if token.used_at.is_none_or(|at| now.ms_since(at) > TOUCHED_MS) {
+        store.touch_api_token(&hash, now).await?;
+    }
+    Ok(Session { user, by: By::Token(token) })
+}
+
+/// Whether what was shown reaches the route (LG-4): a session reaches all, a token those of its scope, and where it is for
+/// certain bots the routes below one of them alone.
+pub(crate) fn reaches(
+    session: &Session,
+    route: &Route,
+    parameters: &BTreeMap<String, String>,
+) -> Result<(), Problem> {
+    let Some(token) = session.api_token() else { return Ok(()) };
+    match (route.tokens(), token.scope) {
+        (Tokens::Refused, Scope::Read | Scope::Trade) => return Err(Problem::session_required()),
+        (Tokens::Trade, Scope::Read) => return Err(Problem::token_out_of_scope()),
+        (Tokens::Read, Scope::Read | Scope::Trade) | (Tokens::Trade, Scope::Trade) => {}
+    }
+    let Some(bots) = &token.bots else { return Ok(()) };
+    let named = route.path().strip_prefix("/v1/bots/{id}").and_then(|_| parameters.get("id"));
+    let is_one_of_them = named.is_some_and(|id| bots.iter().any(|bot| bot.to_string() == *id));
+    if is_one_of_them { Ok(()) } else { Err(Problem::token_out_of_scope()) }
 }

@@ -14,7 +14,7 @@ pub async fn end_other_sessions(deps: Arc<Deps>, request: Request) -> Result<Ans
     let now = deps.host.clock.now();
     match deps
         .store
-        .end_other_sessions(&session.user, &session.hash, deps.host.entropy.ulid(now), request.source(), now)
+        .end_other_sessions(&session.user, &session.signed_in()?.hash, deps.host.entropy.ulid(now), request.source(), now)
         .await
     {
         Ok(()) => {

@@ -26,6 +26,7 @@ struct List {
 /// Lists them.
 pub async fn list_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let session = request.session()?;
+    let acting = session.signed_in()?.stored.id;
     let items = deps
         .store
         .list_sessions(&session.user, deps.host.clock.now())
@@ -37,7 +38,7 @@ pub async fn list_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, 
             seen_at: s.seen_at.to_string(),
             expires_at: s.expires_at.to_string(),
             second_factor: s.factor,
-            current: s.id == session.stored.id,
+            current: s.id == acting,
         })
         .collect();
     Ok(Answer::ok(&List { items, next_cursor: None }))

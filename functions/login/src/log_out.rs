@@ -12,7 +12,8 @@ pub async fn log_out(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     request.no_fields()?;
     let session = request.session()?;
     let token = deps.host.entropy.ulid(deps.host.clock.now());
-    deps.store.end_session(session.user_id(), session.stored.id, &session.hash, token).await?;
+    let signed_in = session.signed_in()?;
+    deps.store.end_session(session.user_id(), signed_in.stored.id, &signed_in.hash, token).await?;
     note("signed_out", Some(session.user_id()), None, request.source());
     Ok(Answer::nothing().without_session_cookie())
 }

@@ -19,7 +19,7 @@ pub async fn remove_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer
     let mail = Mail { to: to.to_string(), notice: Notice::SecondFactorRemoved { at: now.to_string() } };
     let removing = Removing {
         user: &session.user,
-        session: &session.hash,
+        session: &session.signed_in()?.hash,
         job: JobId::new(deps.host.entropy.ulid(now)),
         mail: &mail,
         id: deps.host.entropy.ulid(now),

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod address;
+pub mod api_token;
 pub mod audit;
 pub mod bot;
 pub mod budget;

@@ -2,7 +2,7 @@
 //!
 //! | write | condition |
 //! | --- | --- |
-//! | `JOB#` tries + 1 | still open |
+//! | `JOB#` tries + 1 | still open; a mail that waits is due (PR-14) |
 
 use account::WallTime;
 
@@ -33,11 +33,13 @@ impl Store {
             })
             .collect()
     }
-    /// Makes the stream deliver an open job again.
-    pub async fn drive_job(&self, key: &Key) -> Result<bool, StoreError> {
+    /// Makes the stream deliver an open job again, unless it waits for a later moment. The index does not know of that
+    /// moment, so the write itself asks.
+    pub async fn drive_job(&self, key: &Key, now: WallTime) -> Result<bool, StoreError> {
         let write = Write::update(Table::Outbox, key.clone(), "SET #tries = #tries + :one")
-            .when("attribute_exists(#open_key)")
-            .value(":one", n(1));
+            .when("attribute_exists(#open_key) AND (attribute_not_exists(#not_before) OR #not_before <= :now)")
+            .value(":one", n(1))
+            .value(":now", n(now.ms()));
         Ok(self.write_one(write).await?.is_ok())
     }
 }
