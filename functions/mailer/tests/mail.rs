@@ -73,6 +73,27 @@ async fn pr_1_nothing_is_done_and_not_sent() {
     assert_eq!(world.emulators.mailbox().unwrap().len(), 0);
 }
 
+// PR-14: a reminder lies in the outbox for a day and more, and the stream brings it at once.
+#[tokio::test]
+async fn pr_14_a_mail_that_waits_is_sent_at_its_moment_and_not_before() {
+    let world = World::new();
+    let id = JobId::new(world.ulid());
+    let mail = Mail { to: "owner@example.com".into(), notice: notice() };
+    let due = world.now().plus_seconds(86_400);
+    let user = account::UserId::new(world.ulid());
+    let write = job::put_later_mail(id, user, &mail, due, world.now()).unwrap();
+    world.store.write_one(write).await.unwrap().unwrap();
+    for advance_s in [0, 86_399] {
+        world.clock.advance_s(advance_s);
+        // No failure, which would end in the dead-letter queue; no lease; and it stays open.
+        assert!(work(&world, &[id]).await.is_empty() && is_open(&world, id).await);
+        assert_eq!(world.emulators.mailbox().unwrap().len(), 0);
+    }
+    world.clock.advance_s(1);
+    assert!(work(&world, &[id]).await.is_empty() && !is_open(&world, id).await);
+    assert_eq!(world.emulators.mailbox().unwrap().len(), 1);
+}
+
 // RF-28.
 #[tokio::test]
 async fn rf_28_two_workers_at_once_send_one_mail() {

@@ -224,6 +224,32 @@ async fn an_open_job_is_driven_every_five_minutes_and_a_done_one_is_left_alone()
     assert_eq!((tries(open).await, tries(done).await), (1, 0));
 }
 
+// PR-14: the reminders of a recovery wait up to 72 h in the outbox. Nobody is woken for them before, and nobody forgets them.
+#[tokio::test]
+async fn pr_14_a_mail_that_waits_is_driven_when_it_is_due_and_not_before() {
+    let world = World::new().await;
+    let id = JobId::new(world.ulid());
+    let mail = Mail { to: "a@example.com".into(), notice: Notice::Nothing };
+    let due = world.now().plus_seconds(72 * 3_600);
+    let write = job::put_later_mail(id, UserId::new(world.ulid()), &mail, due, world.now()).unwrap();
+    world.store.write_one(write).await.unwrap().unwrap();
+    let tries = async || {
+        world.store.read(Table::Outbox, &job::key(id)).await.unwrap().unwrap().number::<u64>("tries").unwrap()
+    };
+    for _ in 0..12 {
+        world.clock.advance_s(60);
+        world.sweep().await;
+    }
+    world.clock.advance_s(72 * 3_600 - 12 * 60 - 1);
+    world.sweep().await;
+    assert_eq!(tries().await, 0);
+    for _ in 0..5 {
+        world.clock.advance_s(60);
+        world.sweep().await;
+    }
+    assert_eq!(tries().await, 1, "within five minutes of its moment");
+}
+
 #[tokio::test]
 async fn a_secret_whose_attach_broke_off_is_shredded_after_fifteen_minutes_once() {
     let world = World::new().await;

@@ -23,7 +23,7 @@ pub async fn drive_jobs(deps: &Deps) -> Result<(), StoreError> {
             }
             // Once in each five minutes of its age, whenever within its minute the sweep comes.
             if age_ms.rem_euclid(JOB_MS) < 60_000 {
-                deps.store.drive_job(&job.key).await?;
+                deps.store.drive_job(&job.key, now).await?;
             }
         }
     }
