@@ -16,4 +16,5 @@ pub mod market;
 pub mod money;
 pub mod order;
 pub mod preview;
+mod schema;
 pub mod wake;

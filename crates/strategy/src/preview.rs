@@ -16,7 +16,7 @@ use crate::money::{Amount, Percent, Price, Quantity};
 use crate::order::{Filled, Role, Side};
 
 /// The answer of `POST /v1/bots/preview`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Preview {
     /// Base order, take profit, then the averaging orders that exist: the order in which they are placed.
     pub orders: Vec<PreviewOrder>,
@@ -38,7 +38,7 @@ pub struct Preview {
 }
 
 /// One planned order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PreviewOrder {
     /// What it is for.
     pub role: Role,
@@ -57,7 +57,7 @@ pub struct PreviewOrder {
 }
 
 /// What the deal needs, from rounded quantities, with fees where they are taken in quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Funds {
     /// Quote units.
     pub quote: Amount,
@@ -66,7 +66,7 @@ pub struct Funds {
 }
 
 /// Something that deserves a second look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Warning {
     /// Stable: `below_minimum`, `ladder_beyond_100_percent`, `take_profit_below_minimum`, `orders_share_a_price`,
     /// `orders_below_stop_loss` or `no_stop_loss`.
@@ -76,7 +76,7 @@ pub struct Warning {
 }
 
 /// How fast one part of the deal reacts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Cadence {
     /// What reacts.
     pub what: &'static str,

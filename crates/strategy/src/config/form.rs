@@ -56,7 +56,7 @@ fn empty_list<S: serde::Serializer>(_: &[IgnoredAny], to: S) -> Result<S::Ok, S:
 macro_rules! form {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $kind:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
         #[serde(remote = "Self", default, deny_unknown_fields)]
         pub struct $name { $($(#[$field_doc])* pub $field: Option<$kind>,)* }
         impl<'de> Deserialize<'de> for $name {
