@@ -36,8 +36,6 @@ pub enum Purpose {
     EmailChange,
     /// Mailed to the old address: takes the change back (EV-5).
     EmailRevoke,
-    /// Mailed when the wait of a destructive recovery is over (PR-14).
-    RecoveryComplete,
     /// Mailed with every notice of a destructive recovery: ends it (PR-14).
     RecoveryCancel,
     /// One passkey ceremony, for one purpose and session (PK-2).
@@ -46,7 +44,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Purpose; 15] = [
+    pub const ALL: [Purpose; 14] = [
         Purpose::Session,
         Purpose::LoginChallenge,
         Purpose::StepUpProof,
@@ -59,7 +57,6 @@ impl Purpose {
         Purpose::Unlock,
         Purpose::EmailChange,
         Purpose::EmailRevoke,
-        Purpose::RecoveryComplete,
         Purpose::RecoveryCancel,
         Purpose::PasskeyCeremony,
     ];
@@ -77,7 +74,6 @@ impl Purpose {
             Purpose::Unlock => "unlock",
             Purpose::EmailChange => "email change",
             Purpose::EmailRevoke => "email revoke",
-            Purpose::RecoveryComplete => "recovery complete",
             Purpose::RecoveryCancel => "recovery cancel",
             Purpose::PasskeyCeremony => "passkey ceremony",
         }

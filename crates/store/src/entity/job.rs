@@ -147,7 +147,8 @@ pub enum Notice {
     AccountReleased {
         at: String,
     },
-    /// PR-14. `complete_token` works from `ready_at` on.
+    /// PR-14: it can be completed with a fresh reset link from `ready_at` on. No mail holds what completes it, since these
+    /// mails lie in the outbox for days.
     RecoveryStarted {
         at: String,
         ready_at: String,
@@ -164,7 +165,6 @@ pub enum Notice {
     RecoveryReady {
         started_at: String,
         until: String,
-        complete_token: String,
         cancel_token: String,
     },
     RecoveryCancelled {
