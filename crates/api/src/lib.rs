@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod mount;
+pub mod openapi;
 pub mod problem;
 pub mod request;
 pub mod route;
@@ -13,6 +14,7 @@ pub mod session_check;
 
 pub use answer::Answer;
 pub use mount::{Api, Gate};
+pub use openapi::{Mounts, Operation, Operations, shape};
 pub use problem::Problem;
 pub use request::{Request, Session, SignedIn};
 pub use route::{Method, Policy, Route, Tokens};

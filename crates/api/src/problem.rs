@@ -5,7 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// One fault of a request body, at a JSON pointer (RFC 6901).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Fault {
     pub pointer: String,
     pub code: String,
@@ -23,13 +23,22 @@ pub struct Problem {
     retry_after_s: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What went wrong and what to do next (RFC 9457).
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Body<'a> {
+    /// Names the kind of problem; its page in the documentation.
+    #[schemars(pattern(r"^https://shearpin\.dev/problems/[a-z_]+$"))]
     r#type: String,
+    /// The kind of problem in a few words; the same for every problem of this kind.
     title: &'a str,
+    /// The HTTP status again.
     status: u16,
+    /// What to do in this case.
     detail: &'a str,
+    /// Stable: what a program looks at.
     code: &'a str,
+    /// The fields at fault.
     #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
     errors: &'a [Fault],
 }

@@ -1,0 +1,278 @@
+//! Puts the document together from the route table and the operations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::operation::{Operation, Parameter, Place, Success};
+use super::parts;
+use crate::Route;
+use crate::problem::Body;
+
+/// Where a schema that others refer to stands.
+const SCHEMAS: &str = "/components/schemas";
+
+/// The schemas of what is sent to us and of what we answer. A field with a default may be left out of the one and is
+/// always in the other, so a type can have two forms.
+struct Schemas {
+    sent: SchemaGenerator,
+    answered: SchemaGenerator,
+}
+
+/// The whole document for these routes (each with its function's name). Errors: what does not fit together, all of it.
+pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operation)]) -> Result<Value, Vec<String>> {
+    let mut findings = Vec::new();
+    let mut schemas = Schemas {
+        sent: generator(SchemaSettings::draft2020_12().for_deserialize()),
+        answered: generator(SchemaSettings::draft2020_12().for_serialize()),
+    };
+    let _problem = schemas.answered.subschema_for::<Body<'static>>();
+    let mut names = BTreeSet::new();
+    let mut paths: Map<String, Value> = Map::new();
+    for (function, route) in routes {
+        let written: Vec<_> = operations.iter().filter(|(mounted, _)| mounted == route).collect();
+        let [(_, operation)] = written.as_slice() else {
+            findings.push(format!("{} {} has {} operations", route.method(), route.path(), written.len()));
+            continue;
+        };
+        if !names.insert(operation.name) {
+            findings.push(format!("two operations are named {}", operation.name));
+        }
+        findings.extend(faults(route, operation));
+        let methods = paths.entry(route.path()).or_insert_with(|| json!({}));
+        if let Value::Object(methods) = methods {
+            methods.insert(route.method().to_lowercase(), schemas.operation(function, route, operation));
+        }
+    }
+    for (route, operation) in operations {
+        if !routes.iter().any(|(_, known)| known == route) {
+            findings.push(format!("{} describes {}, which is not in the route table", operation.name, route.path()));
+        }
+    }
+    let (components, renamed) = schemas.components(&mut findings);
+    let mut paths = Value::Object(paths);
+    rename(&mut paths, &renamed);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    Ok(json!({
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": parts::info(),
+        "servers": [{ "url": "/", "description": "Where this document came from." }],
+        "paths": paths,
+        "components": { "schemas": components, "securitySchemes": parts::security_schemes() },
+    }))
+}
+
+fn generator(settings: SchemaSettings) -> SchemaGenerator {
+    settings
+        .with(|settings| {
+            settings.definitions_path = SCHEMAS.into();
+            settings.meta_schema = None;
+        })
+        .into_generator()
+}
+
+/// What an operation leaves out.
+fn faults(route: &Route, operation: &Operation) -> Vec<String> {
+    let name = operation.name;
+    let mut findings = Vec::new();
+    let variable: BTreeSet<&str> =
+        route.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+    let described: BTreeSet<&str> =
+        operation.parameters.iter().filter(|p| p.place == Place::Path).map(|p| p.name).collect();
+    if variable != described {
+        findings.push(format!("{name} describes the path's {described:?}, which has {variable:?}"));
+    }
+    if operation.successes.is_empty() {
+        findings.push(format!("{name} has no answer"));
+    }
+    if operation.successes.iter().any(|success| success.description.trim().is_empty()) {
+        findings.push(format!("{name} has an answer without a description"));
+    }
+    if route.method() == "GET" && operation.body.is_some() {
+        findings.push(format!("{name} is a GET with a body"));
+    }
+    findings
+}
+
+impl Schemas {
+    fn operation(&mut self, function: &str, route: &Route, operation: &Operation) -> Value {
+        let mut written = json!({
+            "operationId": operation.name,
+            "tags": [function],
+            "summary": operation.summary,
+            "x-policy": route.demands(),
+            "security": parts::security(route),
+            "responses": self.responses(route, operation),
+        });
+        let Value::Object(fields) = &mut written else { return written };
+        if let Some(details) = operation.details {
+            fields.insert("description".into(), json!(details));
+        }
+        if let Some(scope) = parts::scope(route) {
+            fields.insert("x-token-scope".into(), json!(scope));
+        }
+        let mut parameters: Vec<Value> = operation.parameters.iter().map(|p| self.parameter(p)).collect();
+        parameters.extend(parts::headers(route));
+        if !parameters.is_empty() {
+            fields.insert("parameters".into(), Value::Array(parameters));
+        }
+        if let Some(body) = operation.body {
+            let mut schema = (body.schema)(&mut self.sent).to_value();
+            mark_sent(&mut schema);
+            let content = json!({ "application/json": { "schema": schema } });
+            fields.insert("requestBody".into(), json!({ "required": body.required, "content": content }));
+        }
+        written
+    }
+
+    fn parameter(&mut self, parameter: &Parameter) -> Value {
+        let mut schema = (parameter.schema)(&mut self.sent).to_value();
+        mark_sent(&mut schema);
+        let place = match parameter.place {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+        };
+        json!({
+            "name": parameter.name, "in": place, "required": parameter.required,
+            "description": parameter.description, "schema": schema,
+        })
+    }
+
+    fn responses(&mut self, route: &Route, operation: &Operation) -> Value {
+        let mut responses = Map::new();
+        for success in &operation.successes {
+            responses.insert(success.status.as_u16().to_string(), self.success(success));
+        }
+        for (status, codes) in parts::problems(route, operation) {
+            responses.insert(status.to_string(), parts::refusal(status, &codes));
+        }
+        Value::Object(responses)
+    }
+
+    fn success(&mut self, success: &Success) -> Value {
+        let mut written = json!({ "description": success.description });
+        let Value::Object(fields) = &mut written else { return written };
+        if let Some((kind, describe)) = success.content {
+            let mut schema = describe(&mut self.answered).to_value();
+            close(&mut schema);
+            fields.insert("content".into(), json!({ kind: { "schema": schema } }));
+        }
+        if !success.headers.is_empty() {
+            let headers: Map<String, Value> = success
+                .headers
+                .iter()
+                .map(|(name, text)| {
+                    ((*name).to_owned(), json!({ "description": text, "schema": { "type": "string" } }))
+                })
+                .collect();
+            fields.insert("headers".into(), Value::Object(headers));
+        }
+        written
+    }
+
+    /// Everything that was referred to, and how references to what is sent read in the end: a type that has one form has
+    /// one name, and of two forms the one that is sent is called `…Input`.
+    fn components(&mut self, findings: &mut Vec<String>) -> (Map<String, Value>, BTreeMap<String, String>) {
+        let mut all = self.answered.take_definitions(true);
+        all.values_mut().for_each(close);
+        let sent = self.sent.take_definitions(true);
+        let two_forms = two_forms(&sent, &all);
+        let target = |name: &str| if two_forms.contains(name) { format!("{name}Input") } else { name.to_owned() };
+        let renamed = sent
+            .keys()
+            .map(|name| (reference(&format!("{SENT}{name}")), reference(&target(name))))
+            .collect::<BTreeMap<_, _>>();
+        for (name, schema) in &sent {
+            let mut schema = schema.clone();
+            mark_sent(&mut schema);
+            rename(&mut schema, &renamed);
+            all.insert(target(name), schema);
+        }
+        for name in all.keys().filter(|name| name.ends_with(|c: char| c.is_ascii_digit())) {
+            findings.push(format!("two types are called {name}: give one of them #[schemars(rename = \"…\")]"));
+        }
+        (all, renamed)
+    }
+}
+
+/// The types whose two forms differ, themselves or in something they refer to.
+fn two_forms(sent: &Map<String, Value>, answered: &Map<String, Value>) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let before = found.len();
+        for (name, schema) in sent {
+            let Some(other) = answered.get(name) else { continue };
+            let mut refers = false;
+            each_reference(&mut schema.clone(), &mut |text| {
+                refers |= text.strip_prefix(&reference("")).is_some_and(|name| found.contains(name));
+            });
+            if refers || schema != other {
+                found.insert(name.clone());
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// Stands before a name while it is not known yet whether the type has two forms.
+const SENT: &str = "~sent~";
+
+fn reference(name: &str) -> String {
+    format!("#{SCHEMAS}/{name}")
+}
+
+/// Tells references of what is sent from those of what is answered.
+fn mark_sent(schema: &mut Value) {
+    each_reference(schema, &mut |text| {
+        if let Some(name) = text.strip_prefix(&reference("")) {
+            *text = reference(&format!("{SENT}{name}"));
+        }
+    });
+}
+
+fn rename(value: &mut Value, renamed: &BTreeMap<String, String>) {
+    each_reference(value, &mut |text| {
+        if let Some(target) = renamed.get(text.as_str()) {
+            *text = target.clone();
+        }
+    });
+}
+
+fn each_reference(value: &mut Value, change: &mut impl FnMut(&mut String)) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if name == "$ref" => change(text),
+                    other => each_reference(other, change),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| each_reference(item, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// An answer holds what is described and nothing else, so that a field nobody described is found.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(close);
+            let composed = ["$ref", "allOf", "anyOf", "oneOf"].iter().any(|key| fields.contains_key(*key));
+            let open = fields.contains_key("properties") && !fields.contains_key("additionalProperties");
+            if open && !composed {
+                fields.insert("additionalProperties".into(), Value::Bool(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
