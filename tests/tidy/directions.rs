@@ -18,6 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("store", &["account", "host", "strategy"]),
     ("wire", &["exchange", "host"]),
     ("identity-key", &["account", "host"]),
+    ("breached-passwords", &["account", "host"]),
     ("decision-queue", &["host", "store"]),
     ("vault", &["account", "exchange", "host", "store", "strategy"]),
     ("api", &["account", "host", "store", "strategy"]),
@@ -27,6 +28,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 const FUNCTIONS_MAY_NAME: &[&str] = &[
     "account",
     "api",
+    "breached-passwords",
     "decision-queue",
     "exchange",
     "host",
@@ -46,6 +48,9 @@ const POWERS: &[(&str, &[&str])] = &[
     ("aws-sdk-secretsmanager", &["vault"]),
     ("aws-sdk-sesv2", &["function-mailer"]),
     ("aws-sdk-sqs", &["decision-queue"]),
+    // A bare HTTP client: the way out to the list of stolen passwords, and to nothing else.
+    ("aws-smithy-http-client", &["breached-passwords"]),
+    ("breached-passwords", &["function-login", "function-password-reset", "function-signup"]),
     ("dynoxide-rs", &["emulators"]),
     ("identity-key", &["function-login", "function-password-reset", "function-second-factor", "function-signup"]),
     ("reqwest", &["wire"]),

@@ -2,6 +2,7 @@
 //!
 //! Never does I/O: time, randomness and stored state come in as parameters.
 
+pub mod breached;
 pub mod budget;
 pub mod email;
 pub mod epoch;

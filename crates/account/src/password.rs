@@ -35,6 +35,11 @@ impl Password {
     pub const fn new(text: String) -> Self {
         Self(Secret::new(text))
     }
+    /// For hashing inside this crate; each call says why.
+    pub(crate) fn expose<R>(&self, look: impl FnOnce(&String) -> R) -> R {
+        // EXPOSE: to whoever called this, under a comment of its own.
+        self.0.expose(look)
+    }
 }
 impl<'de> Deserialize<'de> for Password {
     /// From a request body; there is no way back out.
@@ -64,6 +69,11 @@ pub enum Weakness {
     /// Estimated to fall within 10^8 guesses.
     #[error("this password follows a pattern that is guessed quickly")]
     Guessable,
+    /// Found among the passwords that were stolen elsewhere (SU-4); only where that could be asked.
+    #[error(
+        "this password was stolen somewhere and stands on lists that guessers use; choose one that you use nowhere else"
+    )]
+    Breached,
 }
 
 impl Weakness {
@@ -76,6 +86,7 @@ impl Weakness {
             Weakness::ProductWord => "product_word",
             Weakness::OwnEmail => "own_email",
             Weakness::Guessable => "guessable",
+            Weakness::Breached => "breached",
         }
     }
 }
