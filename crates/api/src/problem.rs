@@ -90,6 +90,7 @@ catalogue! {
     cooling_off = 409 "cooling_off", "The account is cooling off", "New keys can be attached once the time named in detail has come.";
     connections_full = 409 "connections_full", "Too many connections", "An account has at most 20 connections. Detach one first.";
     exchange_not_supported = 422 "exchange_not_supported", "This exchange is not supported yet", "Use exchange paper.";
+    tokens_full = 409 "tokens_full", "Too many API tokens", "An account has at most 20 API tokens. Revoke one first.";
     key_too_powerful = 422 "key_too_powerful", "The key may do too much", "Make a key that can read and trade spot, and nothing else: no withdrawals, no transfers.";
     key_not_ip_restricted = 422 "key_not_ip_restricted", "The key works from anywhere", "Restrict the key to the addresses of this installation.";
     key_rejected = 422 "key_rejected", "The exchange refuses the key", "Check key and secret; copy them again from the exchange.";

@@ -25,6 +25,9 @@ routes! {
     LIST_SESSIONS = "login", get "/v1/sessions", Session;
     END_OTHER_SESSIONS = "login", delete "/v1/sessions", Session;
     END_SESSION = "login", delete "/v1/sessions/{id}", Session;
+    LIST_TOKENS = "login", get "/v1/tokens", Session;
+    MAKE_TOKEN = "login", post "/v1/tokens", StepUp creating;
+    REVOKE_TOKEN = "login", delete "/v1/tokens/{id}", Session;
     SHOW_ME = "login", get "/v1/me", Session;
     STEP_UP = "login", post "/v1/step-up", Session;
 

@@ -7,8 +7,11 @@ mod end_session;
 mod event;
 mod factor;
 mod list_sessions;
+mod list_tokens;
 mod log_in;
 mod log_out;
+mod make_token;
+mod revoke_token;
 mod show_me;
 mod step_up;
 mod verify_password;
@@ -26,6 +29,9 @@ pub fn router(host: &host::Host) -> Result<axum::Router, StartRefused> {
         .mount(routes::LIST_SESSIONS, list_sessions::list_sessions)
         .mount(routes::END_OTHER_SESSIONS, end_other_sessions::end_other_sessions)
         .mount(routes::END_SESSION, end_session::end_session)
+        .mount(routes::LIST_TOKENS, list_tokens::list_tokens)
+        .mount(routes::MAKE_TOKEN, make_token::make_token)
+        .mount(routes::REVOKE_TOKEN, revoke_token::revoke_token)
         .mount(routes::SHOW_ME, show_me::show_me)
         .mount(routes::STEP_UP, step_up::step_up)
         .into_router())

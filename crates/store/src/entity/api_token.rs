@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | identity | `TOKEN#<token hash>` | `TOKEN` | `user`, `token` (id), `name` S; `scope` S `read`, `trade`; `bots` S (JSON list of bot ids; absent is all); `trade_epoch`, `cred_version` N as at its making; `created_at`, `expires_at`, `used_at` N (wall ms, 0 never used); `ttl` N (s) |
 //! | identity | `TOKENS#<user>` | `<token id>` | `token_hash` S; `created_at`, `expires_at` N; `ttl` N: the owner's list |
+//! | identity | `TOKENS#<user>` | `SET` | `version` N: raised with every token made, so that none is made uncounted |
 //!
 //! A token lives under the credentials and the epoch it was made with: any change of either kills it in the same commit
 //! (PR-11), since every use compares both with the user's state.
@@ -28,6 +29,15 @@ pub fn key(hash: &TokenHash) -> Key {
 /// Where the owner's list entry is.
 pub fn list_key(user: UserId, token: ApiTokenId) -> Key {
     Key::new(format!("TOKENS#{user}"), token.to_string())
+}
+
+/// Where the version of the owner's set of tokens is.
+pub fn set_key(user: UserId) -> Key {
+    Key::new(format!("TOKENS#{user}"), "SET")
+}
+/// The token that a list entry names.
+pub fn key_of_entry(entry: &Row) -> Result<Key, StoreError> {
+    Ok(Key::new(format!("TOKEN#{}", entry.text("token_hash")?), "TOKEN"))
 }
 
 /// What a token may do.
