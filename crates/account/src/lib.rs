@@ -9,6 +9,7 @@ pub mod epoch;
 pub mod id;
 pub mod password;
 pub mod password_hash;
+pub mod recovery;
 pub mod recovery_code;
 mod schema;
 pub mod secret;

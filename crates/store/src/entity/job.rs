@@ -349,6 +349,13 @@ pub fn put_later_mail(
 ) -> Result<Write, StoreError> {
     put(job, "mail", user.to_string(), json(mail)?, Some(not_before), now)
 }
+/// The write that takes a mail back that waits: in its place stands one that says nothing, and that is soon done. One that
+/// was sent already stays sent.
+pub fn withdraw_mail(job: JobId, user: UserId, now: WallTime) -> Result<Write, StoreError> {
+    let nothing = Mail { to: String::new(), notice: Notice::Nothing };
+    let row = row(job, "mail", &user.to_string(), json(&nothing)?, None, now);
+    Ok(Write::put(Table::Outbox, key(job), row))
+}
 fn put(
     job: JobId,
     kind: &str,
@@ -357,13 +364,23 @@ fn put(
     not_before: Option<WallTime>,
     now: WallTime,
 ) -> Result<Write, StoreError> {
-    let row = Row::keyed(&key(job))
+    let row = row(job, kind, &user.to_string(), body, not_before, now);
+    Ok(Write::put(Table::Outbox, key(job), row).when("attribute_not_exists(pk)"))
+}
+fn row(
+    job: JobId,
+    kind: &str,
+    user: &str,
+    body: aws_sdk_dynamodb::types::AttributeValue,
+    not_before: Option<WallTime>,
+    now: WallTime,
+) -> Row {
+    Row::keyed(&key(job))
         .with("kind", s(kind))
         .with("user", s(user))
         .with("body", body)
         .with("created_ms", n(now.ms()))
         .with_some("not_before", not_before.map(|at| n(at.ms())))
         .with("open_key", s(kind))
-        .with("tries", n(0));
-    Ok(Write::put(Table::Outbox, key(job), row).when("attribute_not_exists(pk)"))
+        .with("tries", n(0))
 }
