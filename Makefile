@@ -4,8 +4,10 @@
 CARGO ?= cargo
 # What `make up` and `make demo` hand to the program, such as ARGS="--market file:candles-BTCUSDT-1m-.csv.gz --speed 600".
 ARGS ?=
+# Where tools are kept, as in `.ci/run`.
+CACHE = $(or $(SHEARPIN_CI_CACHE),$(HOME)/.cache/shearpin-ci)
 
-.PHONY: up demo test check size bench-cold-start bench-up walk
+.PHONY: up demo test check size bench-cold-start bench-up bench-hash walk requirements pages mutants
 
 # Runs the whole product on this machine until Ctrl-C.
 up:
@@ -37,6 +39,26 @@ bench-cold-start:
 bench-up:
 	$(CARGO) build -p shearpin
 	cli/benches/up.sh
+
+# Our password hash against the reference implementation in C, in turns: milliseconds and ratio; fails above 0.7 (G12).
+bench-hash:
+	$(CARGO) bench -p account --bench hash --no-run
+	[ -x "$(CACHE)/argon2/bin/python3" ] || python3 -m venv --without-pip "$(CACHE)/argon2"
+	python3 -m pip --python "$(CACHE)/argon2/bin/python3" install --quiet --disable-pip-version-check argon2-cffi==25.1.0
+	"$(CACHE)/argon2/bin/python3" infra/hash_speed.py $(CARGO) bench --quiet -p account --bench hash
+
+# Writes docs/requirements.md and docs/asvs.md with the results of a run of all tests, or of the log of one: LOG=target/gate-test.log.
+requirements:
+	[ -n "$(LOG)" ] || $(CARGO) test --workspace --no-fail-fast > target/requirements-test.log 2>&1 || true
+	PAGES_FROM_LOG="$(abspath $(or $(LOG),target/requirements-test.log))" PAGES_DATE="$$(date -u +%F)" $(CARGO) test -q -p tests --test tidy _is_what_the_sources_give
+
+# Writes the same pages from the sources alone; results that stand on them stay.
+pages:
+	PAGES_FROM_LOG= $(CARGO) test -q -p tests --test tidy _is_what_the_sources_give
+
+# Changes one thing at a time in the rules of accounts and in the session layer, and shows which change no test notices.
+mutants:
+	infra/mutants.sh $(ARGS)
 
 # The README's walk with curl against a running `make up`, from sign-up to a fill.
 walk:

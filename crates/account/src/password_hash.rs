@@ -3,10 +3,10 @@
 //! Never sees a password: `password::prehash` goes to the key service, whose HMAC comes back as `PepperedInput`.
 
 mod cost;
+mod memory;
 
 use std::fmt;
 
-use argon2::password_hash::PasswordHasher;
 use argon2::{Params, Version};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 pub use cost::{CostRefused, HashParameters};
 
 use crate::secret::Secret;
+use memory::Memory;
 
 /// Bytes of Argon2's output and of the MAC that goes in.
 const OUTPUT_BYTES: usize = 32;
@@ -131,6 +132,13 @@ impl PasswordHash {
         let output = parsed.hash.as_ref().and_then(|hash| hash.as_bytes().try_into().ok()).ok_or(NotAHash)?;
         Ok(Self { phc: phc.to_owned(), pepper, parameters, salt: UserSalt(salt), output })
     }
+    fn of(policy: &HashPolicy, salt: UserSalt, output: [u8; OUTPUT_BYTES]) -> Self {
+        let HashPolicy { parameters, pepper } = policy.clone();
+        let encode = |bytes: &[u8]| data_encoding::BASE64_NOPAD.encode(bytes);
+        let (m_kib, t, p) = (parameters.m_kib(), parameters.t(), parameters.p());
+        let phc = format!("$argon2id$v=19$m={m_kib},t={t},p={p}${}${}", encode(salt.bytes()), encode(&output));
+        Self { phc, pepper, parameters, salt, output }
+    }
     /// `$argon2id$v=19$m=…,t=…,p=…$salt$hash`; what is stored.
     pub fn as_phc(&self) -> &str {
         &self.phc
@@ -167,21 +175,13 @@ pub struct Verdict {
 
 /// Hashes a MAC for storing. `salt` is the one the prehash was made with; takes tens to hundreds of milliseconds.
 pub fn hash(input: &PepperedInput, salt: &UserSalt, policy: &HashPolicy) -> Result<PasswordHash, HashFailed> {
-    let argon2 = policy.parameters.argon2()?;
-    // EXPOSE: Argon2 reads the MAC.
-    let phc = input.0.expose(|mac| argon2.hash_password_with_salt(mac, salt.bytes())).map_err(|_| HashFailed)?;
-    PasswordHash::from_stored(&phc.to_string(), policy.pepper.clone()).map_err(|_| HashFailed)
+    let output = evaluate(input, salt, policy.parameters)?;
+    Ok(PasswordHash::of(policy, *salt, *output))
 }
 
 /// Compares a MAC with a stored hash, at the stored cost and in constant time.
 pub fn verify(input: &PepperedInput, stored: &PasswordHash, policy: &HashPolicy) -> Result<Verdict, HashFailed> {
-    let mut output = Zeroizing::new([0_u8; OUTPUT_BYTES]);
-    let argon2 = stored.parameters.argon2()?;
-    // EXPOSE: Argon2 reads the MAC.
-    input
-        .0
-        .expose(|mac| argon2.hash_password_into(mac, stored.salt.bytes(), output.as_mut_slice()))
-        .map_err(|_| HashFailed)?;
+    let output = evaluate(input, &stored.salt, stored.parameters)?;
     let matches = bool::from(output.as_slice().ct_eq(&stored.output));
     let is_current = stored.parameters == policy.parameters && stored.pepper == policy.pepper;
     Ok(Verdict { matches, needs_rehash: matches && !is_current })
@@ -191,12 +191,25 @@ pub fn verify(input: &PepperedInput, stored: &PasswordHash, policy: &HashPolicy)
 pub fn dummy_hash(policy: &HashPolicy) -> PasswordHash {
     // Salt and output are fixed and public. No input is known that Argon2 maps to this output; finding one would
     // mean inverting it.
-    let digest: [u8; 32] = Sha256::digest(b"shearpin dummy hash|output").into();
-    let salt = UserSalt(*b"shearpin dummy !");
-    let (m_kib, t, p) = (policy.parameters.m_kib(), policy.parameters.t(), policy.parameters.p());
-    let encode = |bytes: &[u8]| data_encoding::BASE64_NOPAD.encode(bytes);
-    let phc = format!("$argon2id$v=19$m={m_kib},t={t},p={p}${}${}", encode(salt.bytes()), encode(&digest));
-    PasswordHash { phc, pepper: policy.pepper.clone(), parameters: policy.parameters, salt, output: digest }
+    let output = Sha256::digest(b"shearpin dummy hash|output").into();
+    PasswordHash::of(policy, UserSalt(*b"shearpin dummy !"), output)
+}
+
+/// One evaluation of Argon2id.
+fn evaluate(
+    input: &PepperedInput,
+    salt: &UserSalt,
+    parameters: HashParameters,
+) -> Result<Zeroizing<[u8; OUTPUT_BYTES]>, HashFailed> {
+    let argon2 = parameters.argon2()?;
+    let mut memory = Memory::of(argon2.params().block_count())?;
+    let mut output = Zeroizing::new([0_u8; OUTPUT_BYTES]);
+    // EXPOSE: Argon2 reads the MAC.
+    input
+        .0
+        .expose(|mac| argon2.hash_password_into_with_memory(mac, salt.bytes(), output.as_mut_slice(), memory.blocks()))
+        .map_err(|_| HashFailed)?;
+    Ok(output)
 }
 
 #[cfg(test)]
