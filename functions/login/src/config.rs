@@ -14,6 +14,9 @@ pub enum StartRefused {
     /// The password hash is configured too weak or too costly.
     #[error("HASH_COST: {0}")]
     Cost(#[from] CostRefused),
+    /// The list of stolen passwords is at no address that may be asked.
+    #[error(transparent)]
+    Breached(#[from] breached_passwords::NotARangeUrl),
 }
 
 /// What new hashes cost: `HASH_COST` as `m/t/p`, the deployment target by default.
@@ -29,6 +32,7 @@ pub struct Deps {
     pub(crate) store: store::Store,
     pub(crate) key: identity_key::IdentityKey,
     pub(crate) parameters: HashParameters,
+    pub(crate) breached: breached_passwords::BreachedPasswords,
     pub(crate) host: Host,
 }
 
@@ -39,6 +43,7 @@ impl Deps {
             store: store::Store::of(host),
             key: identity_key::IdentityKey::of(host)?,
             parameters: hash_parameters(host)?,
+            breached: breached_passwords::BreachedPasswords::of(&host.environment)?,
             host: host.clone(),
         })
     }

@@ -22,6 +22,7 @@ use store::transaction::start_session::{RightPassword, StartRefused};
 
 use crate::Deps;
 use crate::event::note;
+use crate::recheck_password::recheck_password;
 use crate::verify_password::{NotCompared, rehash, verify_password};
 
 #[derive(Deserialize)]
@@ -82,6 +83,7 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
         }
     };
     let Some((credential, user)) = account.filter(|_| verdict.matches) else { return Err(refused()) };
+    recheck_password(&deps, &password, &credential, &user, &request, now).await;
     let rehashed = if verdict.needs_rehash { rehash(&deps, &password).await } else { None };
     let replaced = find_replaced(&deps, &request).await?;
     let right = RightPassword {

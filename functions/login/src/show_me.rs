@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use account::UserId;
+use account::breached::PasswordCheck;
 use account::trading_state::TradingState;
 use api::{Answer, Problem, Request};
 use serde::Serialize;
@@ -18,6 +19,8 @@ struct Me {
     trading_state: &'static str,
     cooling_off_until: Option<String>,
     recovery_codes_left: usize,
+    /// SU-4: the password is on a list of stolen ones; until it is changed.
+    password_breached: bool,
 }
 
 /// Shows it.
@@ -37,6 +40,7 @@ pub async fn show_me(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         factors: if credential.totp.is_some() { vec!["totp"] } else { Vec::new() },
         trading_state,
         cooling_off_until: user.trading_state.cooling_off_until(now).map(|t| t.to_string()),
+        password_breached: credential.password_check == PasswordCheck::Breached,
         recovery_codes_left: deps.store.recovery_codes(user.id).await?.len(),
     }))
 }

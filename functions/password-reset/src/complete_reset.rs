@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use account::Secret;
-use account::password::{Password, Weakness, check_policy};
+use account::password::{Password, Weakness};
 use account::password_hash::{HashPolicy, PasswordHash, UserSalt, hash};
 use account::token::{Purpose, new_token};
 use api::problem::Fault;
@@ -53,13 +53,13 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
     let shown = Shown::of(totp, recovery_code)?;
     let now = deps.host.clock.now();
     let claim = Claim::of(&deps, &token, now).await?;
-    // PR-16: the policy of the sign-up.
-    check_policy(&password, &claim.credential.email).map_err(too_weak)?;
-    let factor = verify(&deps, &claim.credential, &shown, now).await?;
-    // RL-5: who has a good link is still one of many who want a hash computed.
+    // RL-5: who has a good link is still one of many who want a password looked up and a hash computed.
     if !deps.store.charge_source(request.source(), now).await? {
         return Err(Problem::too_many_requests().retry_after(60));
     }
+    // PR-16: the policy of the sign-up.
+    let check = deps.breached.check_new(&password, &claim.credential.email).await.map_err(too_weak)?;
+    let factor = verify(&deps, &claim.credential, &shown, now).await?;
     let hash = hashed(&deps, &password).await?;
     if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? {
         return Err(Problem::reset_refused());
@@ -78,6 +78,7 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
         user: claim.user.id,
         cred_version: claim.user.cred_version,
         hash: &hash,
+        check,
         factor: factor.as_ref(),
         to: &claim.credential.email,
         orders_left_open: &lines(open.as_deref(), more_open),

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use account::breached::PasswordCheck;
 use account::budget::{AllowanceUsed, RESET_MAILS};
 use account::email::EmailAddress;
 use account::id::JobId;
-use account::password::{Password, Weakness, check_policy};
+use account::password::{Password, Weakness};
 use account::password_hash::{HashPolicy, PasswordHash, UserSalt, hash};
 use account::token::{Purpose, new_token};
 use account::{UserId, WallTime};
@@ -36,7 +37,8 @@ pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     let now = deps.host.clock.now();
     // RL-5: the policy's estimate can cost more than a hash, so it is charged like one.
     charge_source(&deps, &request, now).await?;
-    check_policy(&password, &email).map_err(too_weak)?;
+    // Before anything is looked up, so that the list is asked about known and unknown addresses alike (SU-1).
+    let check = deps.breached.check_new(&password, &email).await.map_err(too_weak)?;
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
@@ -44,7 +46,7 @@ pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     if owner.is_some() {
         notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await
     } else {
-        create(&deps, &email, &hashed, now).await
+        create(&deps, &email, &hashed, check, now).await
     }
 }
 
@@ -56,7 +58,13 @@ async fn hash_new(deps: &Deps, password: &Password) -> Result<PasswordHash, Prob
     hash(&peppered, &salt, &policy).map_err(|e| Problem::unavailable().logged(e))
 }
 
-async fn create(deps: &Deps, email: &EmailAddress, hashed: &PasswordHash, now: WallTime) -> Result<Answer, Problem> {
+async fn create(
+    deps: &Deps,
+    email: &EmailAddress,
+    hashed: &PasswordHash,
+    check: PasswordCheck,
+    now: WallTime,
+) -> Result<Answer, Problem> {
     let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
     // EXPOSE: the mail is how the token reaches its owner.
     let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
@@ -67,6 +75,7 @@ async fn create(deps: &Deps, email: &EmailAddress, hashed: &PasswordHash, now: W
             user,
             email,
             hash: hashed,
+            check,
             token: &token.hash,
             job: JobId::new(deps.host.entropy.ulid(now)),
             mail: &mail,

@@ -2,9 +2,10 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `passkeys` N (how many are registered; absent is none); `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set) |
+//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `passkeys` N (how many are registered; absent is none); `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set); `password_check` S `passed`, `due` (absent likewise), `breached`: written with every new hash (SU-4) |
 //! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5) |
 
+use account::breached::PasswordCheck;
 use account::email::EmailAddress;
 use account::password_hash::{PasswordHash, PepperId};
 use account::totp::TotpStep;
@@ -52,6 +53,8 @@ pub struct Credential {
     pub passkeys: u32,
     /// Names the present set of recovery codes.
     pub codes_set: Option<String>,
+    /// SU-4: whether the password is known to be stolen.
+    pub password_check: PasswordCheck,
 }
 
 impl Credential {
@@ -87,6 +90,8 @@ impl Credential {
             },
             passkeys: row.number_if("passkeys")?.unwrap_or(0),
             codes_set: row.text_if("codes_set").map(str::to_owned),
+            password_check: PasswordCheck::from_stored(row.text_if("password_check"))
+                .ok_or_else(|| bad("password_check"))?,
         })
     }
     /// Whether a second factor is on: an authenticator or a passkey.

@@ -6,6 +6,7 @@
 //! that two parallel requests tell nothing about an address either.
 
 use account::UserId;
+use account::breached::PasswordCheck;
 use account::budget::AllowanceUsed;
 use account::email::EmailAddress;
 use account::id::JobId;
@@ -28,6 +29,8 @@ pub struct SignUp<'a> {
     pub user: UserId,
     pub email: &'a EmailAddress,
     pub hash: &'a PasswordHash,
+    /// SU-4: whether the password was looked up among the stolen ones.
+    pub check: PasswordCheck,
     pub token: &'a TokenHash,
     pub job: JobId,
     pub mail: &'a Mail,
@@ -56,14 +59,18 @@ enum Item {
 impl Store {
     /// Creates the account, or finds that the address is taken; nothing in between.
     pub async fn sign_up(&self, sign_up: SignUp<'_>) -> Result<(), SignUpRefused> {
-        let SignUp { user, email, hash, token, job, mail, id, budget, now } = sign_up;
+        let SignUp { user, email, hash, check, token, job, mail, id, budget, now } = sign_up;
         let claim = Row::keyed(&credential::email_key(email)).with("user", s(user));
         let new = "attribute_not_exists(pk)";
         let mut writes = vec![
             Write::put(Table::Identity, credential::email_key(email), claim).when(new),
             Write::put(Table::Identity, user::key(user), User::new(user).to_row()).when(new),
-            Write::put(Table::Identity, credential::key(user), credential::Credential::to_new_row(user, email, hash))
-                .when(new),
+            Write::put(
+                Table::Identity,
+                credential::key(user),
+                credential::Credential::to_new_row(user, email, hash).with("password_check", s(check.name())),
+            )
+            .when(new),
         ];
         writes.extend(verification::puts(user, CredentialVersion::FIRST, token, now));
         writes.push(address::put(user, email));

@@ -232,6 +232,14 @@ impl World {
         script.times(When::calls("login", operation), skip, u64::MAX, Act::Fault(Fault::Status(500)));
         self.emulators.set_faults(Some(Arc::new(script)));
     }
+    /// Stops the function before its next call of an operation.
+    pub fn pause_before(&self, operation: &str) -> Arc<emulators::Gate> {
+        let gate = Arc::new(emulators::Gate::default());
+        let script = Script::new();
+        script.once(When::calls("login", operation), Act::PauseBefore(gate.clone()));
+        self.emulators.set_faults(Some(Arc::new(script)));
+        gate
+    }
     pub fn recover(&self) {
         self.emulators.set_faults(None);
     }
@@ -253,6 +261,7 @@ impl World {
                 user,
                 email: &email,
                 hash: &hash(&peppered, &salt, &policy).unwrap(),
+                check: account::breached::PasswordCheck::Passed,
                 token: &new_token(Purpose::EmailVerification, self.host.entropy.bytes()).hash,
                 job: account::id::JobId::new(self.host.entropy.ulid(now)),
                 mail: &mail,
