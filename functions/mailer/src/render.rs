@@ -95,6 +95,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::tests::links;
 
@@ -134,7 +136,7 @@ pub(crate) mod tests {
             Notice::AccountReleased { at: t() },
             Notice::RecoveryStarted { at: t(), ready_at: t(), connections_removed: 2, cancel_token: t() },
             Notice::RecoveryReminder { started_at: t(), ready_at: t(), cancel_token: t() },
-            Notice::RecoveryReady { started_at: t(), until: t(), complete_token: t(), cancel_token: t() },
+            Notice::RecoveryReady { started_at: t(), until: t(), cancel_token: t() },
             Notice::RecoveryCancelled { at: t() },
             Notice::RecoveryCompleted { at: t(), not_me_token: t() },
             Notice::PasskeyAdded { at: t(), name: t() },
@@ -162,6 +164,75 @@ pub(crate) mod tests {
             let leads = !matches!(notice, Notice::AccountDeleted { .. } | Notice::AccountErased { .. });
             assert_eq!(message.text.contains("https://shearpin.example/#/"), leads, "{notice:?}");
             assert_eq!(message.html.contains("<a href=\"https://shearpin.example/#/"), leads, "{notice:?}");
+        }
+    }
+    // A 6.3.7: whoever adds a notice and forgets it here is told; what is here is said, whoever the owner is and whatever
+    // the owner wants. `words` takes the notice and the links, and there is no third thing that could say no.
+    #[test]
+    fn lg_7_every_notice_is_said_and_none_can_be_switched_off() {
+        let source = include_str!("../../../crates/store/src/entity/job.rs");
+        let declared: BTreeSet<_> = source
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Notice::")?.split_once("=> \""))
+            .filter_map(|(_, name)| name.strip_suffix("\","))
+            .collect();
+        let notices = all("x");
+        let said: BTreeSet<_> = notices
+            .iter()
+            .filter(|notice| render(notice, &links()).is_some())
+            .map(Notice::name)
+            .chain([Notice::Nothing.name()])
+            .collect();
+        assert!(declared.len() > 35, "{declared:?}");
+        assert_eq!(said, declared);
+        for name in said.iter().filter(|name| **name != "nothing") {
+            let file = format!("{}/notices/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::path::Path::new(&file).exists(), "{file}");
+        }
+    }
+    // EV-3, PR-7: what a link carries stands in the fragment, so that opening it sends nothing that acts.
+    #[test]
+    fn ev_3_no_link_of_a_mail_acts_and_none_tracks() {
+        for notice in all("t0ken") {
+            let message = render(&notice, &links()).expect("words");
+            for link in message.html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let (before, fragment) = link.split_once('#').expect("a fragment");
+                assert_eq!(before, "https://shearpin.example/", "{notice:?}");
+                assert!(fragment.starts_with('/'), "{notice:?}");
+            }
+            for outside in ["<img", "<link", "<style", "<script", "src=", "url("] {
+                assert!(!message.html.contains(outside), "{notice:?}: {outside}");
+            }
+        }
+    }
+    #[test]
+    fn pr_14_the_mail_that_ends_the_wait_offers_both_ways() {
+        let notice =
+            Notice::RecoveryReady { started_at: "then".into(), until: "later".into(), cancel_token: "t0k".into() };
+        let message = render(&notice, &links()).expect("words");
+        for part in ["/#/reset-request", "/#/recovery-cancel?token=t0k", "Until later"] {
+            assert!(message.text.contains(part) && message.html.contains(part), "{part}: {}", message.text);
+        }
+    }
+    #[test]
+    fn lg_7_a_sign_in_names_its_source_where_it_is_known() {
+        let text = |source: Option<&str>| {
+            let notice = Notice::SignedInFromNewDevice { at: "then".into(), source: source.map(str::to_owned) };
+            render(&notice, &links()).expect("words").text
+        };
+        assert!(text(Some("203.0.113.7")).contains("signed in to your account from 203.0.113.7,"));
+        assert!(text(None).contains("signed in to your account, with a browser"));
+    }
+    // Somebody signs up with another's address and waits for its owner to confirm: the mail says what that would do.
+    #[test]
+    fn ev_3_the_mail_to_verify_tells_a_stranger_to_ignore_it_and_holds_no_password() {
+        let text = render(&Notice::VerifyEmail { token: "t0k".into() }, &links()).expect("words").text;
+        for part in [
+            "If you did not sign up, ignore this mail",
+            "whoever signed up chose the password",
+            "before it is confirmed",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
         }
     }
     #[test]

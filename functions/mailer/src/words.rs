@@ -97,13 +97,10 @@ pub(crate) fn words(notice: &Notice, links: &LinkBase) -> Option<Filling> {
             page("recovery-cancel", cancel_token),
             vec![("started_at", started_at.clone()), ("ready_at", ready_at.clone())],
         ),
-        Notice::RecoveryReady { started_at, until, complete_token, cancel_token } => Filling {
+        // No mail holds what completes a recovery: the page asks for a fresh reset link.
+        Notice::RecoveryReady { started_at, until, cancel_token } => Filling {
             other_link: Some(page("recovery-cancel", cancel_token)),
-            ..of(
-                text!("recovery_ready"),
-                page("recovery-complete", complete_token),
-                vec![("started_at", started_at.clone()), ("until", until.clone())],
-            )
+            ..of(text!("recovery_ready"), reset(), vec![("started_at", started_at.clone()), ("until", until.clone())])
         },
         Notice::RecoveryCancelled { at } => of(text!("recovery_cancelled"), reset(), when(at)),
         Notice::RecoveryCompleted { at, not_me_token } => {
