@@ -79,6 +79,11 @@ catalogue! {
     verification_refused = 400 "verification_refused", "Link refused", "The link was used, is too old, or a newer one was sent. Ask for a new one.";
     /// One answer to a thief.
     reset_refused = 400 "reset_refused", "Reset refused", "The link was used, is too old, or a newer one was sent; or the second factor was wrong. Ask for a new link.";
+    /// PR-14: unknown link, none under way, or over: one answer.
+    recovery_refused = 400 "recovery_refused", "Nothing to cancel", "No recovery is under way, or the link belongs to one that is over.";
+    recovery_under_way = 409 "recovery_under_way", "A recovery is under way", "Wait until it can be completed, or cancel it with the link in its mails.";
+    recovery_blocked = 409 "recovery_blocked", "No recovery now", "A recovery of this account was cancelled with a second factor; a new one can be started 14 days later.";
+    recovery_not_ready = 409 "recovery_not_ready", "Not yet", "A recovery can be completed from 72 hours after its start, for 24 hours.";
     second_factor_required = 403 "second_factor_required", "A second factor is needed", "Add a second factor under POST /v1/second-factors/totp first.";
     second_factor_missing = 422 "second_factor_missing", "The second factor is missing", "This account has a second factor: send totp or recovery_code as well.";
     second_factor_exists = 409 "second_factor_exists", "There already is one", "Remove the present authenticator first.";
