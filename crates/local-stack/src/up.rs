@@ -291,6 +291,8 @@ fn local(api: &str, exchange: &str, aws: &str, pairs: &[Pair]) -> Local {
         ("MailIdentity", sender),
         ("MailFrom", sender),
         ("PaperMarket", "host"),
+        // Nothing leaves this machine: the bundled list is all there is (SU-4).
+        ("BreachedRangeUrl", ""),
     ];
     Local {
         parameters: parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

@@ -139,6 +139,7 @@ impl World {
                 ("MailIdentity", sender),
                 ("MailFrom", sender),
                 ("PaperMarket", "host"),
+                ("BreachedRangeUrl", ""),
             ]
             .into_iter()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
