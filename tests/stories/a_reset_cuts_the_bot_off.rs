@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::world::World;
 
 #[tokio::test]
-async fn a_reset_ends_every_session_removes_the_key_and_leaves_the_bot_paused() {
+async fn pr_11_pr_12_a_reset_ends_every_session_removes_the_key_and_leaves_the_bot_paused() {
     let world = World::seeded(1);
     let mut owner = world.owner("owner@example.org").await;
     owner.adds_a_factor().await;

@@ -19,7 +19,7 @@ async fn owner_in_a_deal(world: &World) -> Owner {
 }
 
 #[tokio::test]
-async fn every_old_way_in_is_refused_on_the_next_request() {
+async fn pr_11_every_old_way_in_is_refused_on_the_next_request() {
     let world = World::seeded(41);
     let mut owner = owner_in_a_deal(&world).await;
     let mut second = world.stranger("owner@example.org");
@@ -69,7 +69,7 @@ async fn every_old_way_in_is_refused_on_the_next_request() {
 }
 
 #[tokio::test]
-async fn the_key_is_gone_from_both_stores_and_the_bot_says_why_it_rests() {
+async fn pr_12_the_key_is_gone_from_both_stores_and_the_bot_says_why_it_rests() {
     let world = World::seeded(42);
     let mut owner = owner_in_a_deal(&world).await;
     let before = owner.connection_item(&world).await;
@@ -100,7 +100,7 @@ async fn the_key_is_gone_from_both_stores_and_the_bot_says_why_it_rests() {
 }
 
 #[tokio::test]
-async fn half_an_hour_of_market_through_every_level_moves_no_order() {
+async fn g_1_half_an_hour_of_market_through_every_level_moves_no_order() {
     let world = World::seeded(43);
     let mut owner = owner_in_a_deal(&world).await;
     owner.resets_the_password(&world, NEW_PASSWORD).await;

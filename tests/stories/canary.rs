@@ -120,7 +120,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn no_secret_of_a_whole_life_is_in_a_table_a_mail_a_log_line_an_answer_or_a_file() {
+async fn lg_6_kx_5_no_secret_of_a_whole_life_is_in_a_table_a_mail_a_log_line_an_answer_or_a_file() {
     let lines = listen();
     let folder = tempfile::tempdir().expect("a folder");
     let world = World::in_folder(71, folder.path(), Arc::new(FakeClock::at_noon()));
@@ -147,7 +147,7 @@ async fn no_secret_of_a_whole_life_is_in_a_table_a_mail_a_log_line_an_answer_or_
 }
 
 #[tokio::test]
-async fn after_the_shred_no_file_holds_the_api_secret_or_the_wrapped_key() {
+async fn g_4_after_the_shred_no_file_holds_the_api_secret_or_the_wrapped_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let world = World::in_folder(72, folder.path(), Arc::new(FakeClock::at_noon()));
     let mut owner = world.owner("owner@example.org").await;

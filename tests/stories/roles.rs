@@ -322,7 +322,7 @@ async fn the_key_share_is_hidden_from_everybody_who_only_needs_the_status() {
 }
 
 #[tokio::test]
-async fn the_identity_key_and_credentials_belong_to_the_four_account_functions() {
+async fn tp_3_the_identity_key_and_credentials_belong_to_the_four_account_functions() {
     let world = World::seeded(905);
     let (_owner, key) = the_key(&world).await;
     let account = ["signup", "login", "second-factor", "password-reset"];

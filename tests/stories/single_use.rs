@@ -89,7 +89,7 @@ async fn user(world: &World) -> BTreeMap<String, Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_code_opens_one_session_however_many_challenges_wait() {
+async fn tp_5_one_code_opens_one_session_however_many_challenges_wait() {
     let world = World::seeded(51);
     let (owner, _) = owner_with_a_factor(&world).await;
     let challenges = challenges(&owner).await;
@@ -111,7 +111,7 @@ async fn one_code_opens_one_session_however_many_challenges_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_challenge_opens_one_session_however_often_it_is_answered() {
+async fn lg_2_one_challenge_opens_one_session_however_often_it_is_answered() {
     let world = World::seeded(52);
     let (owner, _) = owner_with_a_factor(&world).await;
     owner.clock.advance(1);
@@ -127,7 +127,7 @@ async fn one_challenge_opens_one_session_however_often_it_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_code_gives_one_step_up() {
+async fn tp_5_one_code_gives_one_step_up() {
     let world = World::seeded(53);
     let (owner, _) = owner_with_a_factor(&world).await;
     let form = json!({ "method": "POST", "path": "/v1/connections", "body_sha256": "0".repeat(64), "password": owner.password, "totp": owner.fresh_code() });
@@ -137,7 +137,7 @@ async fn one_code_gives_one_step_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_proof_lets_one_request_in() {
+async fn st_1_one_proof_lets_one_request_in() {
     let world = World::seeded(54);
     let (owner, _) = owner_with_a_factor(&world).await;
     let proof = owner.step_up("POST", "/v1/second-factors/recovery-codes", Some(&json!({}))).await.ok()["proof"]
@@ -159,7 +159,7 @@ async fn one_proof_lets_one_request_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_recovery_code_opens_one_session_and_the_other_nine_stay() {
+async fn rc_2_one_recovery_code_opens_one_session_and_the_other_nine_stay() {
     let world = World::seeded(55);
     let (owner, codes) = owner_with_a_factor(&world).await;
     let challenges = challenges(&owner).await;
@@ -185,7 +185,7 @@ async fn one_recovery_code_opens_one_session_and_the_other_nine_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_reset_link_resets_once() {
+async fn pr_8_one_reset_link_resets_once() {
     let world = World::seeded(56);
     let mut owner = world.owner("owner@example.org").await;
     world.quiet_minutes(1).await;
@@ -214,7 +214,7 @@ async fn one_reset_link_resets_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_reset_link_and_one_code_reset_once() {
+async fn pr_8_one_reset_link_and_one_code_reset_once() {
     let world = World::seeded(57);
     let (mut owner, _) = owner_with_a_factor(&world).await;
     let reset = owner.prepares_a_reset(&world, "eleven copper kettles whistling").await;
@@ -226,7 +226,7 @@ async fn one_reset_link_and_one_code_reset_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_mailed_token_verifies_once() {
+async fn ev_1_one_mailed_token_verifies_once() {
     let world = World::seeded(58);
     let browser = world.stranger("owner@example.org");
     browser.post("/v1/signup", &json!({ "email": browser.email, "password": browser.password })).await.ok();

@@ -345,7 +345,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn pr_16_the_policy_answers_whatever_comes(text in "\\PC{0,120}") {
+        fn su_4_the_policy_answers_whatever_comes(text in "\\PC{0,120}") {
             let result = check_policy(&Password::new(text.clone()), &owner());
             if text.chars().count() < CHARACTERS_MIN || text.len() > BYTES_MAX {
                 prop_assert!(matches!(result, Err(Weakness::TooShort | Weakness::TooLong)));

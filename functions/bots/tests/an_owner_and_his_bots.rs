@@ -131,7 +131,7 @@ async fn from_a_preview_to_a_closed_deal() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_somebody_else_does_not_exist() {
+async fn ss_8_what_belongs_to_somebody_else_does_not_exist() {
     let world = World::new().await;
     let (owner, stranger) = (owner(&world, None).await, owner(&world, None).await);
     world.minute("100", "100", "100", "100").await;

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(id(1), id(90_000));
     }
     #[test]
-    fn no_address_carries_a_header() {
+    fn su_5_no_address_carries_a_header() {
         for evil in ["a@x.com\r\nBcc: b@y.com", "a@x.com,b@y.com", "<a@x.com>", "a@x.com\n"] {
             assert!(EmailAddress::parse(evil).is_err());
         }

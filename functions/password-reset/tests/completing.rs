@@ -429,7 +429,7 @@ async fn rf_40_the_epoch_rises_above_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_sign_in_in_between_is_ended_too() {
+async fn pr_11_a_sign_in_in_between_is_ended_too() {
     let world = Arc::new(world());
     let owner = world.owner(false).await;
     let token = world.reset_token(&owner).await;

@@ -427,7 +427,7 @@ async fn lg_5_the_factor_stays_while_a_real_key_lives() {
 }
 
 #[tokio::test]
-async fn removing_ends_the_other_sessions_and_cools_off_for_a_day() {
+async fn ss_4_removing_ends_the_other_sessions_and_cools_off_for_a_day() {
     let world = world();
     let owner = world.owner(true).await;
     let (session, other) = (world.session(&owner).await, world.session(&owner).await);

@@ -10,7 +10,7 @@ use crate::world::{EMAIL, PASSWORD, World, call, log_in, me, post};
 const WRONG: &str = "seven quiet lanterns drown";
 
 #[tokio::test]
-async fn a_right_password_gives_a_session_for_one_hash_and_six_store_calls() {
+async fn ss_2_a_right_password_gives_a_session_for_one_hash_and_six_store_calls() {
     let world = World::new();
     let user = world.account(EMAIL).await;
     world.trace();

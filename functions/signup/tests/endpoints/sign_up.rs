@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::world::{EMAIL, PASSWORD, World, call, post, sign_up, verify};
 
 #[tokio::test]
-async fn an_account_comes_with_one_mail_and_a_slow_peppered_hash() {
+async fn su_6_pw_1_pw_3_an_account_comes_with_one_mail_and_a_slow_peppered_hash() {
     let world = World::new();
     // SU-6: nobody is there before the first sign-up, and the first is nobody special.
     assert_eq!(world.dump("identity").await, "[]");
@@ -108,7 +108,7 @@ async fn su_5_an_address_is_one_plain_json_string() {
 }
 
 #[tokio::test]
-async fn su_2_to_4_a_password_is_long_uncommon_and_not_the_owners_name() {
+async fn su_2_su_3_su_4_a_password_is_long_uncommon_and_not_the_owners_name() {
     let world = World::new();
     world.trace();
     for (password, code) in [

@@ -108,7 +108,7 @@ async fn su_1_another_link_is_asked_for_with_one_answer_and_the_same_calls() {
 }
 
 #[tokio::test]
-async fn a_flood_of_requests_mails_three_links_and_kills_none_of_them() {
+async fn ev_1_a_flood_of_requests_mails_three_links_and_kills_none_of_them() {
     let world = World::new();
     world.sign_up(EMAIL).await;
     for _ in 0..20 {
