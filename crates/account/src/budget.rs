@@ -9,7 +9,7 @@ mod factor;
 mod login;
 mod reset_factor;
 
-pub use allowance::{Allowance, AllowanceUsed, RESET_MAILS};
+pub use allowance::{Allowance, AllowanceUsed, RESET_MAILS, Room};
 pub use factor::{ChallengeAttempts, FactorBudget, FactorRefused};
 pub use login::{LoginBudget, LoginRefused};
 pub use reset_factor::ResetFactorBudget;

@@ -512,7 +512,8 @@ async fn tp_10_a_completed_reset_opens_the_login_again() {
     let owner = world.owner(true).await;
     let (whose, now) = (Whose::User(owner.id), world.clock.at());
     let closed = LoginBudget { failures: LoginBudget::FAILURES_MAX, blocked_until: now };
-    let spent = FactorBudget { failures: FactorBudget::FAILURES_MAX, blocked_until: now };
+    let spent =
+        FactorBudget { failures: FactorBudget::FAILURES_MAX, blocked_until: now, ..FactorBudget::FRESH };
     assert!(world.store.write_budget(&whose, Kind::Login, &closed, 0, now).await.unwrap());
     assert!(world.store.write_budget(&whose, Kind::Factor, &spent, 0, now).await.unwrap());
     let token = world.reset_token(&owner).await;

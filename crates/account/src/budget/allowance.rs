@@ -12,20 +12,50 @@ pub struct Allowance {
     period_seconds: i64,
 }
 
-/// What an allowance stores: one moment (the generic cell rate algorithm), so that one condition guards it.
+/// What an allowance stores (the generic cell rate algorithm), and when it was last taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Form")]
 pub struct AllowanceUsed {
     /// When the whole burst will be there again.
     pub full_at: WallTime,
+    /// When one was last taken.
+    pub taken_at: WallTime,
+}
+
+/// As stored; older versions stored `full_at` alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Moment(WallTime),
+    Both { full_at: WallTime, taken_at: WallTime },
+}
+impl From<Form> for AllowanceUsed {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Moment(full_at) => Self { full_at, taken_at: WallTime::from_ms(0) },
+            Form::Both { full_at, taken_at } => Self { full_at, taken_at },
+        }
+    }
 }
 
 impl AllowanceUsed {
     /// Nothing used yet.
-    pub const FRESH: AllowanceUsed = AllowanceUsed { full_at: WallTime::from_ms(0) };
+    pub const FRESH: AllowanceUsed = AllowanceUsed { full_at: WallTime::from_ms(0), taken_at: WallTime::from_ms(0) };
 }
 
-/// PR-3: reset mails of one address. One per ten minutes is the link's life, so a live link is in the mailbox however many
+/// How much of an allowance there is at this moment, by what else is going on (PR-3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// All of it.
+    Burst,
+    /// One per period and no burst: everybody together asks for too much. An owner's link is never refused for that, since
+    /// strangers could bring it about (RL-1).
+    Steady,
+    /// None: this source has asked for too much.
+    None,
+}
+
+/// PR-3: mails that one address can be sent for the asking, of each kind: reset, verification, unlock. One per ten minutes is the link's life, so a live link is in the mailbox however many
 /// ask. A request beyond it makes no token and voids none.
 pub const RESET_MAILS: Allowance = Allowance { burst: 3, period_seconds: 600 };
 
@@ -43,7 +73,24 @@ impl Allowance {
         if now < from {
             return Err(Wait { until: from });
         }
-        Ok(AllowanceUsed { full_at: used.full_at.max(now).plus_seconds(self.period_seconds) })
+        Ok(AllowanceUsed { full_at: used.full_at.max(now).plus_seconds(self.period_seconds), taken_at: now })
+    }
+    /// Takes one as far as there is room; `None` when there is none to be had.
+    pub fn admit_in(self, room: Room, used: AllowanceUsed, now: WallTime) -> Option<AllowanceUsed> {
+        match room {
+            Room::Burst => self.admit(used, now).ok(),
+            Room::Steady if now < used.taken_at.plus_seconds(self.period_seconds) => None,
+            Room::Steady => self.admit(used, now).ok(),
+            Room::None => None,
+        }
+    }
+    /// So many at once.
+    pub const fn burst(self) -> i64 {
+        self.burst
+    }
+    /// In seconds.
+    pub const fn period_seconds(self) -> i64 {
+        self.period_seconds
     }
 }
 
@@ -79,6 +126,29 @@ mod tests {
         let smallest = Allowance::new(0, 0);
         let used = smallest.admit(AllowanceUsed::FRESH, T0).unwrap();
         assert_eq!(smallest.admit(used, T0), Err(Wait { until: T0.plus_seconds(1) }));
+    }
+
+    #[test]
+    fn pr_3_without_a_burst_one_mail_per_period_is_always_left() {
+        let steady = |used, now| RESET_MAILS.admit_in(Room::Steady, used, now);
+        let used = steady(AllowanceUsed::FRESH, T0).unwrap();
+        assert_eq!(steady(used, T0), None);
+        // Also right after a burst: the link of before is ten minutes old by then, and a new one comes.
+        let burst = (0..3).fold(AllowanceUsed::FRESH, |used, _| RESET_MAILS.admit(used, T0).unwrap());
+        for used in [used, burst] {
+            assert_eq!(steady(used, T0.plus_seconds(600).plus_ms(-1)), None);
+            assert!(steady(used, T0.plus_seconds(600)).is_some());
+        }
+        assert_eq!(RESET_MAILS.admit_in(Room::None, AllowanceUsed::FRESH, T0), None);
+        assert!(RESET_MAILS.admit_in(Room::Burst, used, T0).is_some());
+    }
+
+    #[test]
+    fn what_an_older_version_stored_is_read() {
+        let old: AllowanceUsed = serde_json::from_str("1800057600000").unwrap();
+        assert_eq!(old, AllowanceUsed { full_at: T0, taken_at: WallTime::from_ms(0) });
+        let kept: AllowanceUsed = serde_json::from_str(&serde_json::to_string(&old).unwrap()).unwrap();
+        assert_eq!(kept, old);
     }
 
     proptest! {

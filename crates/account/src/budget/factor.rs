@@ -12,6 +12,13 @@ pub struct FactorBudget {
     pub failures: u32,
     /// No attempt before this moment.
     pub blocked_until: WallTime,
+    /// When the mailbox last opened it; the oldest gives way. Forgotten only with a success of all factors.
+    #[serde(default = "never_confirmed")]
+    pub confirmed_at: [WallTime; FactorBudget::CONFIRMATIONS_MAX],
+}
+
+const fn never_confirmed() -> [WallTime; FactorBudget::CONFIRMATIONS_MAX] {
+    [WallTime::from_ms(0); FactorBudget::CONFIRMATIONS_MAX]
 }
 
 /// TP-9: attempts within one challenge or step-up.
@@ -43,8 +50,15 @@ impl ChallengeAttempts {
 impl FactorBudget {
     /// TP-10: with two valid codes in 10^6, ten tries guess with 2 in 10^5.
     pub const FAILURES_MAX: u32 = 10;
+    /// TP-10: how often the mailbox opens it again in [`Self::CONFIRMATION_WINDOW_SECONDS`] without a success in between.
+    /// Who has password and mailbox still lacks the factor: without an end to it he had ten more tries with every link, six
+    /// links an hour, and a code within a year. Afterwards a reset is left, which counts on its own (TP-10a).
+    pub const CONFIRMATIONS_MAX: usize = 3;
+    /// 30 days, as in the reset flow.
+    pub const CONFIRMATION_WINDOW_SECONDS: i64 = 30 * 86_400;
     /// Nothing failed yet.
-    pub const FRESH: FactorBudget = FactorBudget { failures: 0, blocked_until: WallTime::from_ms(0) };
+    pub const FRESH: FactorBudget =
+        FactorBudget { failures: 0, blocked_until: WallTime::from_ms(0), confirmed_at: never_confirmed() };
 
     /// Charges one attempt to the account and to the challenge; both are written or neither.
     pub fn admit(
@@ -62,7 +76,7 @@ impl FactorBudget {
             return Err(Wait { until: self.blocked_until }.into());
         }
         let failures = self.failures.saturating_add(1);
-        let charged = Self { failures, blocked_until: blocked_until(failures, now) };
+        let charged = Self { failures, blocked_until: blocked_until(failures, now), ..self };
         Ok((charged, ChallengeAttempts(challenge.0.saturating_add(1))))
     }
     /// Whether a right password still leads to a challenge (TP-10). The guesser has the password, so no stranger gets here.
@@ -78,12 +92,19 @@ impl FactorBudget {
     #[must_use]
     pub fn refunded(self, now: WallTime) -> Self {
         let (failures, blocked_until) = refunded(self.failures, self.blocked_until, now);
-        Self { failures, blocked_until }
+        Self { failures, blocked_until, ..self }
     }
-    /// The mailbox's owner has reacted.
-    #[must_use]
-    pub const fn confirmed_by_mail(self) -> Self {
-        Self::FRESH
+    /// The mailbox's owner has reacted: ten tries more, or a wait when it has reacted too often.
+    pub fn confirmed_by_mail(self, now: WallTime) -> Result<Self, Wait> {
+        let mut confirmed_at = self.confirmed_at;
+        confirmed_at.sort_unstable();
+        let [oldest, ..] = &mut confirmed_at;
+        let until = oldest.plus_seconds(Self::CONFIRMATION_WINDOW_SECONDS);
+        if *oldest != WallTime::from_ms(0) && now < until {
+            return Err(Wait { until });
+        }
+        *oldest = now;
+        Ok(Self { confirmed_at, ..Self::FRESH })
     }
 }
 
@@ -127,7 +148,7 @@ mod tests {
             Err(FactorRefused::MailboxConfirmation)
         );
         assert!(!budget.allows_password_login());
-        assert!(budget.confirmed_by_mail().allows_password_login());
+        assert!(budget.confirmed_by_mail(NOON).unwrap().allows_password_login());
         assert!(FactorBudget { failures: 9, ..budget }.allows_password_login());
     }
 
@@ -139,10 +160,55 @@ mod tests {
 
     #[test]
     fn success_clears_and_our_own_fault_is_not_counted() {
-        let (charged, challenge) =
-            FactorBudget { failures: 8, blocked_until: NOON }.admit(ChallengeAttempts(2), NOON).unwrap();
+        let (charged, challenge) = FactorBudget { failures: 8, blocked_until: NOON, ..FactorBudget::FRESH }
+            .admit(ChallengeAttempts(2), NOON)
+            .unwrap();
         assert_eq!((charged.failures, challenge), (9, ChallengeAttempts(3)));
         assert_eq!(charged.succeeded(), FactorBudget::FRESH);
-        assert_eq!(charged.refunded(NOON), FactorBudget { failures: 8, blocked_until: NOON.plus_seconds(3) });
+        let refunded = FactorBudget { failures: 8, blocked_until: NOON.plus_seconds(3), ..FactorBudget::FRESH };
+        assert_eq!(charged.refunded(NOON), refunded);
+    }
+
+    #[test]
+    fn tp_10_the_mailbox_opens_it_three_times_in_thirty_days_and_no_more() {
+        let days = |count: i64| NOON.plus_seconds(count * 86_400);
+        let mut budget = closed(FactorBudget::FRESH, NOON);
+        for day in 0..3 {
+            budget = closed(budget.confirmed_by_mail(days(day)).unwrap(), days(day));
+        }
+        assert_eq!(budget.confirmed_by_mail(days(30).plus_ms(-1)), Err(Wait { until: days(30) }));
+        let reopened = budget.confirmed_by_mail(days(30)).unwrap();
+        assert!(reopened.allows_password_login());
+        assert_eq!(closed(reopened, days(30)).confirmed_by_mail(days(30)), Err(Wait { until: days(31) }));
+        assert!(budget.succeeded().confirmed_by_mail(days(4)).is_ok(), "all factors at once forget it");
+    }
+
+    #[test]
+    fn tp_10_a_thief_of_password_and_mailbox_has_a_thousandth_in_a_year() {
+        let (mut budget, mut evaluated) = (FactorBudget::FRESH, 0);
+        for minute in 0..(365 * 24 * 60) {
+            let now = NOON.plus_seconds(minute * 60);
+            match budget.admit(ChallengeAttempts::FRESH, now) {
+                Ok((charged, _)) => {
+                    budget = charged;
+                    evaluated += 1;
+                }
+                Err(_) => budget = budget.confirmed_by_mail(now).unwrap_or(budget),
+            }
+        }
+        // Two valid codes in 10^6: below 0.1 % (and the owner has had forty notices).
+        assert!(evaluated <= 13 * 30 + 10, "{evaluated}");
+    }
+
+    #[test]
+    fn a_budget_of_before_is_read_as_never_confirmed() {
+        let read: FactorBudget = serde_json::from_str(r#"{"failures":10,"blocked_until":5}"#).unwrap();
+        assert_eq!(read, FactorBudget { failures: 10, blocked_until: WallTime::from_ms(5), ..FactorBudget::FRESH });
+        let kept: FactorBudget = serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
+        assert_eq!(kept, read);
+    }
+
+    fn closed(budget: FactorBudget, now: WallTime) -> FactorBudget {
+        FactorBudget { failures: FactorBudget::FAILURES_MAX, blocked_until: now, ..budget }
     }
 }

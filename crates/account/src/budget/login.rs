@@ -31,9 +31,13 @@ impl LoginBudget {
     /// Nothing failed yet.
     pub const FRESH: LoginBudget = LoginBudget { failures: 0, blocked_until: WallTime::from_ms(0) };
 
+    /// Whether it opens only when the mailbox's owner confirms.
+    pub const fn is_closed(self) -> bool {
+        self.failures >= Self::FAILURES_MAX
+    }
     /// Charges one attempt, to be taken back by `succeeded` or `refunded`.
     pub fn admit(self, now: WallTime) -> Result<Self, LoginRefused> {
-        if self.failures >= Self::FAILURES_MAX {
+        if self.is_closed() {
             return Err(LoginRefused::MailboxConfirmation);
         }
         if now < self.blocked_until {
