@@ -1,5 +1,6 @@
 //! Conditional writes, alone and in transactions.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -14,7 +15,7 @@ use crate::{Key, Store, StoreError, Table};
 
 enum Kind {
     Put(Row),
-    Update(&'static str),
+    Update(Cow<'static, str>),
     Delete,
     Check,
 }
@@ -25,7 +26,7 @@ pub struct Write {
     table: Table,
     key: Key,
     kind: Kind,
-    condition: Option<&'static str>,
+    condition: Option<Cow<'static, str>>,
     values: HashMap<String, AttributeValue>,
 }
 
@@ -42,8 +43,8 @@ impl Write {
         Self::of(table, key, Kind::Put(row))
     }
     /// Updates by an expression such as `SET #state = :state`.
-    pub fn update(table: Table, key: Key, expression: &'static str) -> Self {
-        Self::of(table, key, Kind::Update(expression))
+    pub fn update(table: Table, key: Key, expression: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(table, key, Kind::Update(expression.into()))
     }
     /// Deletes an item.
     pub fn delete(table: Table, key: Key) -> Self {
@@ -58,8 +59,8 @@ impl Write {
     }
     /// Demands a condition.
     #[must_use]
-    pub fn when(mut self, condition: &'static str) -> Self {
-        self.condition = Some(condition);
+    pub fn when(mut self, condition: impl Into<Cow<'static, str>>) -> Self {
+        self.condition = Some(condition.into());
         self
     }
     /// Gives a value its `:name`.
@@ -78,9 +79,9 @@ impl Write {
     }
 
     fn names(&self) -> Option<HashMap<String, String>> {
-        let update = if let Kind::Update(expression) = self.kind { expression } else { "" };
+        let update = if let Kind::Update(expression) = &self.kind { expression.as_ref() } else { "" };
         let names: HashMap<_, _> =
-            [update, self.condition.unwrap_or("")].iter().flat_map(|text| aliases(text)).collect();
+            [update, self.condition.as_deref().unwrap_or("")].iter().flat_map(|text| aliases(text)).collect();
         (!names.is_empty()).then_some(names)
     }
     fn values(&self) -> Option<HashMap<String, AttributeValue>> {
@@ -90,7 +91,7 @@ impl Write {
     fn in_transaction(&self, store: &Store) -> Result<TransactWriteItem, StoreError> {
         let table = store.table(self.table);
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
-        let condition = self.condition.map(str::to_owned);
+        let condition = self.condition.as_deref().map(str::to_owned);
         let item = TransactWriteItem::builder();
         let built = match &self.kind {
             Kind::Put(row) => Put::builder()
@@ -105,7 +106,7 @@ impl Write {
             Kind::Update(expression) => Update::builder()
                 .table_name(table)
                 .set_key(Some(self.key.attributes()))
-                .update_expression(*expression)
+                .update_expression(expression.as_ref())
                 .set_condition_expression(condition)
                 .set_expression_attribute_names(self.names())
                 .set_expression_attribute_values(self.values())
@@ -221,7 +222,7 @@ impl Store {
     pub async fn write_one(&self, write: Write) -> Result<Result<(), Option<Row>>, StoreError> {
         let table = self.table(write.table).to_owned();
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
-        let condition = write.condition.map(str::to_owned);
+        let condition = write.condition.as_deref().map(str::to_owned);
         let (names, values) = (write.names(), write.values());
         macro_rules! settle {
             ($operation:literal, $call:expr, $module:ident, $error:ident) => {

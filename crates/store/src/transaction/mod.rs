@@ -17,6 +17,7 @@ pub mod create_bot;
 pub mod detach_connection;
 pub mod end_session;
 pub mod enrol_totp;
+pub mod fencing;
 pub mod finish_job;
 pub mod finish_shred;
 pub mod issue_step_up;
