@@ -35,6 +35,10 @@ impl Answer {
     pub fn nothing() -> Self {
         Self(StatusCode::NO_CONTENT.into_response())
     }
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
     /// Sets the session cookie beside the body (SS-2).
     #[must_use]
     pub fn with_session_cookie(mut self, token: &Secret<String>) -> Self {

@@ -6,21 +6,23 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use account::WallTime;
 use account::token::{Purpose, TokenHash};
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, Query, RawPathParams};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use lambda_http::request::RequestContext;
 use sha2::{Digest, Sha256};
 use store::Store;
-use store::transaction::spend_step_up::Spending;
+use store::transaction::spend_step_up::{Spending, StepUpProof};
 
+use crate::idempotency::{self, Creating, Held, Opened, PresentedKey};
 use crate::problem::Problem;
-use crate::request::Request;
+use crate::request::{Request, Session};
 use crate::route::{Method, Policy, Route};
 use crate::{Answer, session_check};
 
@@ -32,6 +34,7 @@ const BODY_MAX: usize = 64 * 1024;
 pub struct Gate {
     pub store: Store,
     pub clock: Arc<dyn host::Clock>,
+    pub entropy: Arc<dyn host::Entropy>,
     /** Scheme, host and port of our own pages. */
     pub allowed_origin: String,
 }
@@ -42,6 +45,7 @@ impl Gate {
         Ok(Self {
             store: Store::of(host),
             clock: host.clock.clone(),
+            entropy: host.entropy.clone(),
             allowed_origin: host.environment.text("ALLOWED_ORIGIN")?,
         })
     }
@@ -88,11 +92,12 @@ impl<D: Send + Sync + 'static> Api<D> {
                 .map_err(|_| Problem::not_found())
                 .map(|all| all.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>());
             async move {
-                let answered = match enforce(&gate, &route, parameters, request).await {
-                    Ok(request) => handler(deps, request).await,
-                    Err(problem) => Err(problem),
-                };
-                finish(answered)
+                finish(match enforce(&gate, &route, parameters, request).await {
+                    Ok(Enforced::Run(request, None)) => answer(handler(deps, request).await),
+                    Ok(Enforced::Run(request, Some(held))) => held.settle(handler(deps, request).await).await,
+                    Ok(Enforced::Replay(response)) => response,
+                    Err(problem) => problem.into_response(),
+                })
             }
         };
         self.router = self.router.route(route.path(), on(filter, entry));
@@ -102,13 +107,16 @@ impl<D: Send + Sync + 'static> Api<D> {
     /// The router, with problem bodies for what no route answers.
     pub fn into_router(self) -> Router {
         self.router
-            .fallback(async || finish(Err(Problem::no_such_route())))
-            .method_not_allowed_fallback(async || finish(Err(Problem::method_not_allowed())))
+            .fallback(async || finish(Problem::no_such_route().into_response()))
+            .method_not_allowed_fallback(async || finish(Problem::method_not_allowed().into_response()))
     }
 }
 
-fn finish(answered: Result<Answer, Problem>) -> Response {
-    let mut response = answered.map_or_else(IntoResponse::into_response, IntoResponse::into_response);
+fn answer(answered: Result<Answer, Problem>) -> Response {
+    answered.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+}
+
+fn finish(mut response: Response) -> Response {
     let headers = response.headers_mut();
     // SS-6, PR-6: answers hold tokens and balances; no cache and no other page may keep or frame them.
     for (name, value) in [
@@ -123,12 +131,20 @@ fn finish(answered: Result<Answer, Problem>) -> Response {
     response
 }
 
+/// What follows from the policy.
+enum Enforced {
+    /// The handler runs; a creating request holds its claim meanwhile.
+    Run(Request, Option<Held>),
+    /// It was answered before.
+    Replay(Response),
+}
+
 async fn enforce(
     gate: &Gate,
     route: &Route,
     parameters: Result<BTreeMap<String, String>, Problem>,
     request: axum::extract::Request,
-) -> Result<Request, Problem> {
+) -> Result<Enforced, Problem> {
     let (parts, body) = request.into_parts();
     let now = gate.clock.now();
     let session = match route.demands() {
@@ -138,6 +154,7 @@ async fn enforce(
         }
     };
     let parameters = parameters?;
+    let query = parse_query(&parts.uri)?;
     if let Some(session) = &session {
         session_check::reaches(session, route, &parameters)?;
     }
@@ -147,14 +164,30 @@ async fn enforce(
         Err(_) => return Err(Problem::malformed_body().because("The body broke off.")),
     };
     let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
+    // A replay needs no second proof, so it is found before one is spent; whoever has no session finds nothing.
+    let held = match (&session, session_check::shown_text(&parts.headers)) {
+        (Some(session), Some(token)) if route.creates() => {
+            let key = PresentedKey::of(&parts.headers)?;
+            let target = parts.uri.path_and_query().map_or(path.as_str(), |target| target.as_str());
+            let creating = Creating { user: &session.user, token: &token, method: &method, target, body: &body };
+            match idempotency::open(gate, &key, creating, now).await? {
+                Opened::Run(held) => Some(held),
+                Opened::Replay(response) => return Ok(Enforced::Replay(response)),
+            }
+        }
+        _ => None,
+    };
     let step_up = match (route.demands(), &session) {
         (Policy::StepUp, Some(session)) => {
-            let shown =
-                parts.headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;
-            let (hash, body_sha256) = (TokenHash::of(Purpose::StepUpProof, shown), hex::encode(Sha256::digest(&body)));
-            let spending =
-                Spending { hash: &hash, user: &session.user, method: &method, path: &path, body_sha256: &body_sha256 };
-            Some(gate.store.spend_step_up(spending, now).await?.ok_or_else(Problem::step_up_required)?)
+            match spend_step_up(gate, session, &parts.headers, (&method, &path, &body), now).await {
+                Ok(proof) => Some(proof),
+                Err(problem) => {
+                    if let Some(held) = held {
+                        held.give_back().await;
+                    }
+                    return Err(problem);
+                }
+            }
         }
         _ => None,
     };
@@ -163,9 +196,8 @@ async fn enforce(
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
         .is_some_and(|t| t.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
-    let query = parse_query(&parts.uri)?;
     let shown = session_check::shown_hash(&parts.headers);
-    Ok(Request {
+    let request = Request {
         method,
         path,
         parameters,
@@ -176,7 +208,23 @@ async fn enforce(
         shown,
         session,
         step_up,
-    })
+        creation: held.as_ref().map(Held::creation),
+    };
+    Ok(Enforced::Run(request, held))
+}
+
+/// ST-1: spends the proof for exactly this method, path and body.
+async fn spend_step_up(
+    gate: &Gate,
+    session: &Session,
+    headers: &HeaderMap,
+    (method, path, body): (&str, &str, &[u8]),
+    now: WallTime,
+) -> Result<StepUpProof, Problem> {
+    let shown = headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;
+    let (hash, body_sha256) = (TokenHash::of(Purpose::StepUpProof, shown), hex::encode(Sha256::digest(body)));
+    let spending = Spending { hash: &hash, user: &session.user, method, path, body_sha256: &body_sha256 };
+    gate.store.spend_step_up(spending, now).await?.ok_or_else(Problem::step_up_required)
 }
 
 /// RL-4: the gateway's context or the socket, never a header.

@@ -106,6 +106,11 @@ catalogue! {
     market_unknown = 409 "market_unknown", "No price yet", "The market of this pair has no closed candle yet. Try again in a minute.";
     stale_version = 412 "stale_version", "It was changed in the meantime", "Read it again and repeat the change.";
     funds_short = 409 "funds_short", "Not enough funds", "The orders of this bot need more than the connection has free. Lower the amounts or free funds.";
+    idempotency_key_missing = 400 "idempotency_key_missing", "A key for this request is missing", "Send a fresh Idempotency-Key of 16 to 255 visible characters, and the same one when you repeat the request.";
+    idempotency_key_invalid = 400 "idempotency_key_invalid", "The key for this request is not one", "Send one Idempotency-Key of 16 to 255 visible ASCII characters without commas, such as a UUID.";
+    idempotency_key_reused = 422 "idempotency_key_reused", "This key belongs to another request", "Another method, path or body was sent with this Idempotency-Key before. Send a fresh key with a new request.";
+    idempotency_in_flight = 409 "idempotency_in_flight", "The same request is being worked on", "Repeat the request with the same Idempotency-Key after Retry-After seconds for its answer.";
+    idempotency_answered_elsewhere = 409 "idempotency_answered_elsewhere", "This request was answered to another session", "It was answered before, to another session or before your credentials changed, and is not shown again. Look whether what it creates is there; a fresh Idempotency-Key makes another.";
     too_many_requests = 429 "too_many_requests", "Too many requests", "Wait as long as Retry-After says.";
     try_again = 503 "try_again", "Busy", "Nothing was changed. Try again in a moment.";
     unavailable = 503 "unavailable", "A part is not available", "Nothing is known to have changed. Try again in a moment.";

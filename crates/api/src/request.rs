@@ -67,6 +67,16 @@ pub struct Request {
     pub(crate) shown: Option<TokenHash>,
     pub(crate) session: Option<Session>,
     pub(crate) step_up: Option<StepUpProof>,
+    pub(crate) creation: Option<Creation>,
+}
+
+/// What a creating request creates (`Idempotency-Key`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Creation {
+    /** Names it, at the first try and at every repetition, so that a repetition meets what the first has made. */
+    pub id: ulid::Ulid,
+    /** An earlier try broke off: what it creates may be there already. */
+    pub repeated: bool,
 }
 
 impl std::fmt::Debug for Request {
@@ -123,6 +133,11 @@ impl Request {
     /// The spent step-up proof, once.
     pub fn take_step_up(&mut self) -> Result<StepUpProof, Problem> {
         self.step_up.take().ok_or_else(Problem::step_up_required)
+    }
+    /// What this request creates. A repetition under the same `Idempotency-Key` has the same id: it answers what is there
+    /// instead of making another. On a route that creates nothing its absence is a bug of the route table.
+    pub fn creation(&self) -> Result<Creation, Problem> {
+        self.creation.ok_or_else(|| Problem::unavailable().logged("a creation on a route that is not creating"))
     }
     /// The caller's address, from the gateway's request context or the socket; never from a header (RL-4).
     pub const fn source(&self) -> Option<IpAddr> {
@@ -288,6 +303,7 @@ mod tests {
             shown: None,
             session: None,
             step_up: None,
+            creation: None,
         };
         let Err(problem) = request.json::<Form>() else { return assert_eq!(code, "fine", "{body}") };
         match problem.faults() {
@@ -314,6 +330,7 @@ mod tests {
             shown: None,
             session: None,
             step_up: None,
+            creation: None,
         };
         assert_eq!(format!("{request:?}"), "Request(POST /v1/login)");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use account::WallTime;
+use account::{Secret, WallTime};
 use account::token::{API_TOKEN_PREFIX, Purpose, TokenHash};
 use http::{HeaderMap, header};
 use store::Store;
@@ -34,6 +34,13 @@ fn shown(headers: &HeaderMap) -> Option<Shown> {
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
         .find_map(|pair| pair.trim().strip_prefix("__Host-session=").map(|t| Shown::Cookie(t.to_owned())))
+}
+
+/// The token that a request shows.
+pub(crate) fn shown_text(headers: &HeaderMap) -> Option<Secret<String>> {
+    match shown(headers)? {
+        Shown::Bearer(token) | Shown::Cookie(token) => Some(Secret::new(token)),
+    }
 }
 
 /// The stored form of the token that a request shows, however it shows it.

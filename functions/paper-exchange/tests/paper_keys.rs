@@ -42,7 +42,7 @@ async fn a_session_makes_keys_and_everybody_else_does_not() {
     let [session, listed] = session.writes(&hash);
     let writes = [session, listed, Write::put(Table::Identity, user::key(owner.id), owner.to_row())];
     assert!(store.transact("session", &writes).await.is_ok());
-    let gate = api::Gate { store, clock: world.deps.clock.clone(), allowed_origin: "https://shearpin.test".into() };
+    let gate = api::Gate { store, clock: world.deps.clock.clone(), entropy: world.deps.entropy.clone(), allowed_origin: "https://shearpin.test".into() };
     let router = with_own_routes(gate, world.deps.clone());
 
     let (status, problem) = post(&router, None, "{}").await;
