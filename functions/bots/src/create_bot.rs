@@ -3,13 +3,24 @@
 use std::sync::Arc;
 
 use account::ConnectionId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::entity::bot::{Bot, BotState};
+use strategy::config::BotForm;
 use strategy::id::BotId;
 use strategy::market::MarketTime;
 
 use crate::preview_bot::unknown_connection;
+use crate::view::ShownBot;
 use crate::{Deps, door, view};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("create_bot", "Keeps a bot, stopped")
+        .details("Starting it is another request.")
+        .takes::<BotForm>()
+        .answers::<ShownBot>(201, "The bot.")
+        .refuses(&[Problem::pair_not_allowed, Problem::try_again])
+}
 
 /// Answers 201 with the bot.
 pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

@@ -2,10 +2,20 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::entity::bot::BotState;
+use strategy::id::BotId;
 
 use crate::{Deps, door};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("delete_bot", "Removes a stopped bot without an open deal")
+        .details("What its deals did stays readable.")
+        .path::<BotId>("id", "The bot.")
+        .answers_nothing(204, "It is gone.")
+        .refuses(&[Problem::bot_is_running, Problem::stale_version])
+}
 
 /// Answers 204.
 pub async fn delete_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

@@ -2,12 +2,30 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
-use serde_json::json;
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::Deps;
 
+#[derive(Debug, Serialize, JsonSchema)]
+struct Health {
+    status: Status,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "HealthStatus")]
+enum Status {
+    Ok,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("health", "Whether the API answers at all").stateless().answers::<Health>(200, "It does.")
+}
+
 /// Answers 200.
 pub async fn health(_: Arc<Deps>, _: Request) -> Result<Answer, Problem> {
-    Ok(Answer::ok(&json!({ "status": "ok" })))
+    Ok(Answer::ok(&Health { status: Status::Ok }))
 }

@@ -17,23 +17,30 @@ mod start_bot;
 mod stop_bot;
 mod view;
 
-use api::{Api, Gate, routes};
+use api::{Api, Gate, Mounts, Operation, Operations, Route, routes};
 
 pub use config::{Deps, StartRefused};
 
 /// The routes of this function, on Lambda and on the local host alike.
 pub fn router(host: &host::Host) -> Result<axum::Router, StartRefused> {
-    Ok(Api::new(Gate::of(host)?, Deps::of(host)?)
-        .mount(routes::PREVIEW_BOT, preview_bot::preview_bot)
-        .mount(routes::CREATE_BOT, create_bot::create_bot)
-        .mount(routes::LIST_BOTS, list_bots::list_bots)
-        .mount(routes::SHOW_BOT, show_bot::show_bot)
-        .mount(routes::DELETE_BOT, delete_bot::delete_bot)
-        .mount(routes::START_BOT, start_bot::start_bot)
-        .mount(routes::STOP_BOT, stop_bot::stop_bot)
-        .mount(routes::LIST_DEALS, list_deals::list_deals)
-        .mount(routes::SHOW_DEAL, show_deal::show_deal)
-        .mount(routes::LIST_ACTIVITY, list_activity::list_activity)
-        .mount(routes::HEALTH, health::health)
-        .into_router())
+    Ok(mount(Api::new(Gate::of(host)?, Deps::of(host)?)).into_router())
+}
+
+/// What these routes take and answer: this function's part of the contract.
+pub fn operations() -> Vec<(Route, Operation)> {
+    mount(Operations::new()).into_vec()
+}
+
+fn mount<M: Mounts<Deps>>(to: M) -> M {
+    to.mount(routes::PREVIEW_BOT, preview_bot::preview_bot, preview_bot::operation)
+        .mount(routes::CREATE_BOT, create_bot::create_bot, create_bot::operation)
+        .mount(routes::LIST_BOTS, list_bots::list_bots, list_bots::operation)
+        .mount(routes::SHOW_BOT, show_bot::show_bot, show_bot::operation)
+        .mount(routes::DELETE_BOT, delete_bot::delete_bot, delete_bot::operation)
+        .mount(routes::START_BOT, start_bot::start_bot, start_bot::operation)
+        .mount(routes::STOP_BOT, stop_bot::stop_bot, stop_bot::operation)
+        .mount(routes::LIST_DEALS, list_deals::list_deals, list_deals::operation)
+        .mount(routes::SHOW_DEAL, show_deal::show_deal, show_deal::operation)
+        .mount(routes::LIST_ACTIVITY, list_activity::list_activity, list_activity::operation)
+        .mount(routes::HEALTH, health::health, health::operation)
 }

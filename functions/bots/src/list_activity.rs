@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
-use serde_json::{Value, json};
+use api::{Answer, Operation, Problem, Request};
 
+use crate::view::{Page, ShownActivity};
 use crate::{Deps, door, view};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("list_activity", "What the account's bots did and why, newest first")
+        .details("For display. A page holds the lines of at most `limit` decisions.")
+        .paged()
+        .answers::<Page<ShownActivity>>(200, "One page.")
+}
 
 /// Answers at most `limit` rows' lines; `next_cursor` names the last row.
 pub async fn list_activity(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -17,6 +25,6 @@ pub async fn list_activity(deps: Arc<Deps>, request: Request) -> Result<Answer, 
     let rows = deps.store.recent_activity(user, before, limit).await?;
     let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id.to_string())).flatten();
     // Within a row the lines are in the order of the decision; newest first turns them around.
-    let items: Vec<Value> = rows.iter().flat_map(|row| view::activity(row).into_iter().rev()).collect();
-    Ok(Answer::ok(&json!({ "items": items, "next_cursor": next })))
+    let items = rows.iter().flat_map(|row| view::activity(row).into_iter().rev()).collect();
+    Ok(Answer::ok(&Page { items, next_cursor: next }))
 }

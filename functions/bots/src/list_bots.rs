@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
-use serde_json::json;
+use api::{Answer, Operation, Problem, Request};
 
+use crate::view::{Page, ShownBot};
 use crate::{Deps, door, view};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("list_bots", "The account's bots, oldest first").paged().answers::<Page<ShownBot>>(200, "One page.")
+}
 
 /// Answers one page.
 pub async fn list_bots(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -14,7 +19,7 @@ pub async fn list_bots(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     bots.sort_by_key(|bot| bot.id);
     let (page, next) = door::page(bots, |bot| bot.id.to_string(), &request)?;
     let connections = view::connections(&deps, user.id, &page).await?;
-    let items: Vec<_> =
+    let items =
         page.iter().map(|bot| view::bot(bot, connections.get(&bot.connection.to_string()), user.trade_epoch)).collect();
-    Ok(Answer::ok(&json!({ "items": items, "next_cursor": next })))
+    Ok(Answer::ok(&Page { items, next_cursor: next }))
 }

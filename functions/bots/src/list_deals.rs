@@ -2,10 +2,19 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
-use serde_json::json;
+use api::{Answer, Operation, Problem, Request};
+use strategy::id::BotId;
 
+use crate::view::{Page, ShownDeal};
 use crate::{Deps, door, view};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("list_deals", "A bot's deals with their figures, newest first")
+        .path::<BotId>("id", "The bot.")
+        .paged()
+        .answers::<Page<ShownDeal>>(200, "One page.")
+}
 
 /// Answers one page.
 pub async fn list_deals(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -13,6 +22,6 @@ pub async fn list_deals(deps: Arc<Deps>, request: Request) -> Result<Answer, Pro
     let (mut deals, orders) = tokio::try_join!(deps.store.deals_of(bot.id), deps.store.orders_of(bot.id))?;
     deals.reverse();
     let (page, next) = door::page(deals, |deal| deal.deal.id.to_string(), &request)?;
-    let items: Vec<_> = page.iter().map(|deal| view::deal(deal, &orders)).collect();
-    Ok(Answer::ok(&json!({ "items": items, "next_cursor": next })))
+    let items = page.iter().map(|deal| view::deal(deal, &orders)).collect();
+    Ok(Answer::ok(&Page { items, next_cursor: next }))
 }

@@ -3,9 +3,20 @@
 use std::sync::Arc;
 
 use account::ConnectionId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use strategy::config::BotForm;
+use strategy::preview::Preview;
 
 use crate::{Deps, door};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("preview_bot", "What a deal would be now: orders, funds, exits, worst case")
+        .details("Changes nothing. Without `connection` the market of the paper exchange is taken.")
+        .takes::<BotForm>()
+        .answers::<Preview>(200, "The deal as it would be at the last price.")
+        .refuses(&[Problem::market_unknown])
+}
 
 /// Answers the preview at the last price.
 pub async fn preview_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

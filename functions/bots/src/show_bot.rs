@@ -2,9 +2,18 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use strategy::id::BotId;
 
+use crate::view::ShownBot;
 use crate::{Deps, door, view};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("show_bot", "One bot, and why it does nothing if it does nothing")
+        .path::<BotId>("id", "The bot.")
+        .answers::<ShownBot>(200, "The bot.")
+}
 
 /// Answers the bot.
 pub async fn show_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

@@ -2,11 +2,36 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
-use serde_json::{Value, json};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
 use strategy::id::DealId;
 
+use crate::view::{ShownActivity, ShownDeal, ShownOrder};
 use crate::{Deps, view};
+
+/// A deal with everything that happened in it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WholeDeal")]
+struct WholeDeal {
+    #[serde(flatten)]
+    deal: ShownDeal,
+    /// As they were sent.
+    orders: Vec<ShownOrder>,
+    /// Those that can still be filled.
+    open_orders: Vec<ShownOrder>,
+    /// Those of which something was filled.
+    fills: Vec<ShownOrder>,
+    /// Every action with its reason.
+    timeline: Vec<ShownActivity>,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("show_deal", "One deal with its orders, fills, figures, and every action with its reason")
+        .path::<DealId>("id", "The deal.")
+        .answers::<WholeDeal>(200, "The deal.")
+}
 
 /// Answers the deal.
 pub async fn show_deal(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -22,16 +47,14 @@ pub async fn show_deal(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     let mut own: Vec<_> = orders.iter().filter(|order| order.deal == id).collect();
     // As they were sent, not by their derived names.
     own.sort_by_key(|order| (order.sent_at, order.order.key));
-    let mut shown = view::deal(&stored, &orders);
-    let list = |keep: &dyn Fn(&store::entity::order::StoredOrder) -> bool| -> Vec<Value> {
+    let list = |keep: &dyn Fn(&store::entity::order::StoredOrder) -> bool| -> Vec<ShownOrder> {
         own.iter().filter(|order| keep(order)).map(|order| view::order(order)).collect()
     };
-    let timeline: Vec<Value> = activity.iter().filter(|row| row.deal == Some(id)).flat_map(view::activity).collect();
-    if let Value::Object(fields) = &mut shown {
-        fields.insert("orders".into(), json!(list(&|_| true)));
-        fields.insert("open_orders".into(), json!(list(&|order| !order.status.is_final())));
-        fields.insert("fills".into(), json!(list(&|order| !order.filled.quantity.is_zero())));
-        fields.insert("timeline".into(), json!(timeline));
-    }
-    Ok(Answer::ok(&shown))
+    Ok(Answer::ok(&WholeDeal {
+        deal: view::deal(&stored, &orders),
+        orders: list(&|_| true),
+        open_orders: list(&|order| !order.status.is_final()),
+        fills: list(&|order| !order.filled.quantity.is_zero()),
+        timeline: activity.iter().filter(|row| row.deal == Some(id)).flat_map(view::activity).collect(),
+    }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use account::Epoch;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 use store::entity::activity::Activity;
 use store::entity::bot::{Bot, BotState};
 use store::entity::connection::{Connection, Status};
@@ -12,9 +12,27 @@ use store::entity::wake::{Owner, Wake};
 use store::transaction::change_bot::Changing;
 use store::transaction::commit_decision::CommitRefused;
 use strategy::decide::TimelineEntry;
+use strategy::id::BotId;
 use strategy::market::MarketTime;
 
+use crate::view::ShownBot;
 use crate::{Deps, door, view};
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("start_bot", "Lets a bot run")
+        .path::<BotId>("id", "The bot.")
+        .may_take::<shape::Empty>()
+        .answers::<ShownBot>(200, "The running bot.")
+        .refuses(&[
+            Problem::bot_is_running,
+            Problem::connection_not_live,
+            Problem::pair_not_allowed,
+            Problem::market_unknown,
+            Problem::funds_short,
+            Problem::stale_version,
+        ])
+}
 
 /// Answers the running bot.
 pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

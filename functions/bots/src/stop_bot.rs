@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::bot::{Bot, BotState};
 use store::entity::deal::StoredDeal;
 use store::entity::wake::{self, Owner, Wake, WakeKind};
 use store::transaction::change_bot::Changing;
 use strategy::deal::OwnerWish;
+use strategy::id::BotId;
 use strategy::market::MarketTime;
 
 use crate::start_bot::{refused, told};
+use crate::view::ShownBot;
 use crate::{Deps, door, view};
 
 /// What becomes of the open deal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Deals {
     /// It goes on to its own end.
@@ -27,10 +30,19 @@ enum Deals {
     Close,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct StopForm {
     deals: Deals,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("stop_bot", "Stops a bot; its open deal finishes, is cancelled, or is closed at market")
+        .path::<BotId>("id", "The bot.")
+        .may_take::<StopForm>()
+        .answers::<ShownBot>(200, "The bot as it is now.")
+        .refuses(&[Problem::stale_version])
 }
 
 /// Answers the bot as it is now.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use account::{ConnectionId, Epoch, UserId, WallTime};
 use api::Problem;
+use api::shape;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use store::entity::activity::Activity;
 use store::entity::bot::{Bot, BotState};
 use store::entity::connection::{Connection, Status};
@@ -13,10 +14,13 @@ use store::entity::deal::StoredDeal;
 use store::entity::order::{StoredOrder, VenueStatus};
 use store::transaction::complete_reset::BY_RESET;
 use store::transaction::detach_connection::BY_OWNER;
-use strategy::deal::Phase;
+use strategy::config::BotForm;
+use strategy::deal::{Outcome, Phase};
 use strategy::figures::{self, Position};
-use strategy::market::MarketTime;
-use strategy::order::{KnownOrder, OrderState};
+use strategy::id::{BotId, ClientOrderId, DealId};
+use strategy::market::{MarketTime, Pair};
+use strategy::money::{Amount, Price, Quantity};
+use strategy::order::{KnownOrder, OrderState, Role, Side};
 
 use crate::Deps;
 
@@ -42,8 +46,52 @@ pub fn paused(bot: &Bot, connection: Option<&Connection>, trade_epoch: Epoch) ->
     }
 }
 
+/// One page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Give it as `cursor` for the next page; null when this is the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A bot as its owner sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Bot")]
+pub struct ShownBot {
+    id: BotId,
+    name: String,
+    kind: BotKind,
+    connection: ConnectionId,
+    exchange: String,
+    pair: Pair,
+    /// `running`, `finishing`, `stopped`, or `paused: ` and why.
+    status: String,
+    /// Why it does nothing, if it does nothing.
+    reason: Option<String>,
+    /// As it was sent.
+    config: Option<BotForm>,
+    version: u64,
+    /// Raised by every start.
+    run: u64,
+    open_deal: Option<DealId>,
+    deals_done: u32,
+    /// Market time until which no new deal starts.
+    #[schemars(with = "Option<shape::Time>")]
+    cooldown_until: Option<String>,
+    #[schemars(with = "shape::Time")]
+    created_at: String,
+}
+
+/// Which rules a bot trades by.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum BotKind {
+    Dca,
+}
+
 /// One bot.
-pub fn bot(bot: &Bot, connection: Option<&Connection>, trade_epoch: Epoch) -> Value {
+pub fn bot(bot: &Bot, connection: Option<&Connection>, trade_epoch: Epoch) -> ShownBot {
     let paused = if bot.is_active() { paused(bot, connection, trade_epoch) } else { None };
     let status = match (paused, bot.state) {
         (Some(why), _) => format!("paused: {why}"),
@@ -56,17 +104,27 @@ pub fn bot(bot: &Bot, connection: Option<&Connection>, trade_epoch: Epoch) -> Va
         BotState::Finishing => Some("It finishes its open deal and starts no new one.".to_owned()),
         BotState::Stopped => bot.stopped_because.clone(),
     });
-    json!({
-        "id": bot.id, "name": bot.name, "kind": "dca", "connection": bot.connection.to_string(), "exchange": bot.exchange, "pair": bot.pair,
-        "status": status, "reason": reason, "config": serde_json::from_str::<Value>(&bot.form).unwrap_or(Value::Null),
-        "version": bot.version, "run": bot.run, "open_deal": bot.open_deal, "deals_done": bot.deals_done,
-        "cooldown_until": (bot.cooldown_until > MarketTime::START).then(|| market_time(bot.cooldown_until)),
-        "created_at": bot.created_at.to_string(),
-    })
+    ShownBot {
+        id: bot.id,
+        name: bot.name.clone(),
+        kind: BotKind::Dca,
+        connection: bot.connection,
+        exchange: bot.exchange.clone(),
+        pair: bot.pair.clone(),
+        status,
+        reason,
+        config: serde_json::from_str(&bot.form).ok(),
+        version: bot.version,
+        run: bot.run,
+        open_deal: bot.open_deal,
+        deals_done: bot.deals_done,
+        cooldown_until: (bot.cooldown_until > MarketTime::START).then(|| market_time(bot.cooldown_until)),
+        created_at: bot.created_at.to_string(),
+    }
 }
 
 /// A bot with its connection read for it.
-pub async fn bot_with_connection(deps: &Deps, shown: &Bot, trade_epoch: Epoch) -> Result<Value, Problem> {
+pub async fn bot_with_connection(deps: &Deps, shown: &Bot, trade_epoch: Epoch) -> Result<ShownBot, Problem> {
     let connection = deps.store.find_connection(shown.user, shown.connection).await?;
     Ok(bot(shown, connection.as_ref(), trade_epoch))
 }
@@ -105,55 +163,137 @@ fn known(deal: &StoredDeal, orders: &[StoredOrder]) -> Vec<KnownOrder> {
         .collect()
 }
 
+/// A deal with its figures.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Deal")]
+pub struct ShownDeal {
+    id: DealId,
+    bot: BotId,
+    pair: Pair,
+    status: DealStatus,
+    /// How it ended.
+    outcome: Option<Outcome>,
+    version: u64,
+    #[schemars(with = "shape::Time")]
+    started_at: String,
+    #[schemars(with = "Option<shape::Time>")]
+    closed_at: Option<String>,
+    /// Quote set aside for it.
+    reserved: Amount,
+    bought: Quantity,
+    cost: Amount,
+    sold: Quantity,
+    proceeds: Amount,
+    held: Quantity,
+    average: Option<Price>,
+    breakeven: Option<Price>,
+    net_profit: Amount,
+    /// What could not be sold at the end: below the lot or the exchange's minimum.
+    dust: Quantity,
+    /// An order was cut off by a password reset: the deal does nothing more.
+    fenced: bool,
+}
+
+/// Where a deal is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum DealStatus {
+    Opening,
+    Open,
+    Exiting,
+    Closed,
+}
+
 /// A deal in a list; `orders` are those of its bot.
-pub fn deal(stored: &StoredDeal, orders: &[StoredOrder]) -> Value {
+pub fn deal(stored: &StoredDeal, orders: &[StoredOrder]) -> ShownDeal {
     let deal = &stored.deal;
     let position: Position = figures::position(deal, &known(stored, orders));
     let (phase, closed_at, outcome) = match deal.phase {
-        Phase::Opening => ("opening", None, None),
-        Phase::Open => ("open", None, None),
-        Phase::Exiting { .. } => ("exiting", None, None),
-        Phase::Closed { at, how } => ("closed", Some(market_time(at)), Some(how)),
+        Phase::Opening => (DealStatus::Opening, None, None),
+        Phase::Open => (DealStatus::Open, None, None),
+        Phase::Exiting { .. } => (DealStatus::Exiting, None, None),
+        Phase::Closed { at, how } => (DealStatus::Closed, Some(market_time(at)), Some(how)),
     };
     // Of a closed deal at most dust is left, and no sale of it is planned.
     let breakeven = position.breakeven.filter(|_| closed_at.is_none());
-    json!({
-        "id": deal.id, "bot": stored.bot, "pair": deal.pair, "status": phase, "outcome": outcome, "version": stored.version,
-        "started_at": market_time(deal.started_at), "closed_at": closed_at, "reserved": deal.reserved,
-        "bought": position.bought, "cost": position.cost, "sold": position.sold, "proceeds": position.proceeds, "held": position.held,
-        "average": position.average, "breakeven": breakeven, "net_profit": position.realised(),
-        "dust": deal.dust, "fenced": deal.fenced,
-    })
+    ShownDeal {
+        id: deal.id,
+        bot: stored.bot,
+        pair: deal.pair.clone(),
+        status: phase,
+        outcome,
+        version: stored.version,
+        started_at: market_time(deal.started_at),
+        closed_at,
+        reserved: deal.reserved,
+        bought: position.bought,
+        cost: position.cost,
+        sold: position.sold,
+        proceeds: position.proceeds,
+        held: position.held,
+        average: position.average,
+        breakeven,
+        net_profit: position.realised(),
+        dust: deal.dust,
+        fenced: deal.fenced,
+    }
 }
 
-#[derive(Serialize)]
-struct OrderView<'a> {
-    id: &'a str,
-    role: strategy::order::Role,
+/// An order as its owner sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Order")]
+pub struct ShownOrder {
+    id: ClientOrderId,
+    role: Role,
+    /// 0 for all but averaging orders, which count from 1.
     level: u16,
-    side: strategy::order::Side,
-    r#type: &'static str,
-    price: Option<strategy::money::Price>,
-    quantity: strategy::money::Quantity,
-    status: &'static str,
-    executed: strategy::money::Quantity,
-    average: Option<strategy::money::Price>,
-    fee_base: strategy::money::Quantity,
-    fee_quote: strategy::money::Amount,
+    side: Side,
+    r#type: OrderType,
+    /// Null for a market order.
+    price: Option<Price>,
+    quantity: Quantity,
+    status: OrderStatus,
+    executed: Quantity,
+    /// The average price of what was executed.
+    average: Option<Price>,
+    fee_base: Quantity,
+    fee_quote: Amount,
+    #[schemars(with = "Option<shape::Time>")]
     filled_at: Option<String>,
-    reason: &'a str,
+    /// Why it was sent.
+    reason: String,
+}
+
+/// How an order is executed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum OrderType {
+    Limit,
+    Market,
+}
+
+/// Where an order is at the exchange.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum OrderStatus {
+    Open,
+    PartiallyFilled,
+    Filled,
+    Cancelled,
+    Expired,
+    Rejected,
 }
 
 /// One order as the exchange told it.
-pub fn order(found: &StoredOrder) -> Value {
+pub fn order(found: &StoredOrder) -> ShownOrder {
     let (order, filled) = (&found.order, &found.filled);
     let price = order.kind.resting_price();
-    serde_json::to_value(OrderView {
-        id: order.client_order_id.as_str(),
+    ShownOrder {
+        id: order.client_order_id.clone(),
         role: order.key.slot.role,
         level: order.key.slot.level,
         side: order.side,
-        r#type: if price.is_some() { "limit" } else { "market" },
+        r#type: if price.is_some() { OrderType::Limit } else { OrderType::Market },
         price,
         quantity: order.quantity,
         status: status(found.status),
@@ -162,25 +302,49 @@ pub fn order(found: &StoredOrder) -> Value {
         fee_base: filled.fee_base,
         fee_quote: filled.fee_quote,
         filled_at: filled.last_at.map(market_time),
-        reason: &order.reason,
-    })
-    .unwrap_or(Value::Null)
+        reason: order.reason.clone(),
+    }
 }
-const fn status(status: VenueStatus) -> &'static str {
+const fn status(status: VenueStatus) -> OrderStatus {
     match status {
-        VenueStatus::New => "open",
-        VenueStatus::PartiallyFilled => "partially_filled",
-        VenueStatus::Filled => "filled",
-        VenueStatus::Cancelled => "cancelled",
-        VenueStatus::Expired => "expired",
-        VenueStatus::Rejected => "rejected",
+        VenueStatus::New => OrderStatus::Open,
+        VenueStatus::PartiallyFilled => OrderStatus::PartiallyFilled,
+        VenueStatus::Filled => OrderStatus::Filled,
+        VenueStatus::Cancelled => OrderStatus::Cancelled,
+        VenueStatus::Expired => OrderStatus::Expired,
+        VenueStatus::Rejected => OrderStatus::Rejected,
     }
 }
 
+/// One line of what happened and why.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActivityLine")]
+pub struct ShownActivity {
+    #[schemars(with = "shape::Time")]
+    at: String,
+    /// Market time of a decision; null for what the owner did.
+    #[schemars(with = "Option<shape::Time>")]
+    market_at: Option<String>,
+    bot: BotId,
+    deal: Option<DealId>,
+    pair: Pair,
+    /// Stable.
+    code: String,
+    text: String,
+}
+
 /// The lines of one activity row.
-pub fn activity(row: &Activity) -> Vec<Value> {
-    row.entries.iter().map(|line| json!({
-        "at": row.at_wall.to_string(), "market_at": row.at_market.map(market_time), "bot": row.bot, "deal": row.deal, "pair": row.pair,
-        "code": line.code, "text": line.text,
-    })).collect()
+pub fn activity(row: &Activity) -> Vec<ShownActivity> {
+    row.entries
+        .iter()
+        .map(|line| ShownActivity {
+            at: row.at_wall.to_string(),
+            market_at: row.at_market.map(market_time),
+            bot: row.bot,
+            deal: row.deal,
+            pair: row.pair.clone(),
+            code: line.code.clone(),
+            text: line.text.clone(),
+        })
+        .collect()
 }

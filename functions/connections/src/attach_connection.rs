@@ -2,13 +2,36 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::transaction::attach_connection::may_attach;
 
 use crate::attach::form::AttachForm;
 use crate::attach::{self, refused};
 use crate::config::Deps;
 use crate::shown::OneConnection;
+
+/// In the contract.
+pub(crate) fn operation() -> Operation {
+    Operation::of("attach_connection", "Asks an exchange key what it may do, seals it, and makes it live")
+        .details(
+            "A key may read and trade spot and nothing else, and works only from the addresses of this installation.",
+        )
+        .takes::<AttachForm>()
+        .answers::<OneConnection>(201, "The connection; the key is never shown again.")
+        .refuses(&[
+            Problem::exchange_not_supported,
+            Problem::key_too_powerful,
+            Problem::key_not_ip_restricted,
+            Problem::key_rejected,
+            Problem::key_in_use,
+            Problem::email_not_verified,
+            Problem::second_factor_required,
+            Problem::cooling_off,
+            Problem::connections_full,
+            Problem::too_many_requests,
+            Problem::try_again,
+        ])
+}
 
 /// The step-up was spent before this runs; its proof carries the epoch that the connection will have (RF-19).
 pub(crate) async fn attach_connection(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {

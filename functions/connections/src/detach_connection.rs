@@ -4,11 +4,20 @@ use std::sync::Arc;
 
 use account::ConnectionId;
 use account::id::JobId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::entity::job::{Mail, Notice};
 use store::transaction::detach_connection::{DetachRefused, Detaching};
 
 use crate::config::Deps;
+
+/// In the contract.
+pub(crate) fn operation() -> Operation {
+    Operation::of("detach_connection", "Detaches an exchange key and erases it")
+        .details("From the answer on nothing is authorised with the key any more. Detaching twice is no error.")
+        .path::<ConnectionId>("id", "The connection.")
+        .answers_nothing(204, "It is detached.")
+        .refuses(&[Problem::try_again])
+}
 
 /// Detaches it. Detaching twice is no error. Tightening needs only a session (ST-2).
 pub(crate) async fn detach_connection(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

@@ -13,7 +13,7 @@ mod shown;
 
 use std::sync::Arc;
 
-use api::{Api, Gate, routes};
+use api::{Api, Gate, Mounts, Operation, Operations, Route, routes};
 
 pub use config::{Deps, StartRefused};
 
@@ -24,10 +24,17 @@ pub fn router(host: &host::Host) -> Result<axum::Router, StartRefused> {
 
 /// The same with another way to the exchanges; tests bring their own.
 pub fn router_over(host: &host::Host, transport: Arc<dyn wire::Transport>) -> Result<axum::Router, StartRefused> {
-    Ok(Api::new(Gate::of(host)?, Deps::of(host, transport)?)
-        .mount(routes::ATTACH_CONNECTION, attach_connection::attach_connection)
-        .mount(routes::LIST_CONNECTIONS, list_connections::list_connections)
-        .mount(routes::SHOW_CONNECTION, show_connection::show_connection)
-        .mount(routes::DETACH_CONNECTION, detach_connection::detach_connection)
-        .into_router())
+    Ok(mount(Api::new(Gate::of(host)?, Deps::of(host, transport)?)).into_router())
+}
+
+/// What these routes take and answer: this function's part of the contract.
+pub fn operations() -> Vec<(Route, Operation)> {
+    mount(Operations::new()).into_vec()
+}
+
+fn mount<M: Mounts<Deps>>(to: M) -> M {
+    to.mount(routes::ATTACH_CONNECTION, attach_connection::attach_connection, attach_connection::operation)
+        .mount(routes::LIST_CONNECTIONS, list_connections::list_connections, list_connections::operation)
+        .mount(routes::SHOW_CONNECTION, show_connection::show_connection, show_connection::operation)
+        .mount(routes::DETACH_CONNECTION, detach_connection::detach_connection, detach_connection::operation)
 }

@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::Deps;
 use crate::shown::ShownConnection;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOfConnection")]
 struct Page {
     items: Vec<ShownConnection>,
     next_cursor: Option<String>,
+}
+
+/// In the contract.
+pub(crate) fn operation() -> Operation {
+    Operation::of("list_connections", "All exchange keys of the account, without their secrets; newest last")
+        .answers::<Page>(200, "All of them on one page.")
 }
 
 /// Lists them, newest last. An account has at most 20 live ones and the revoked ones of 90 days: one page.

@@ -1,43 +1,63 @@
 //! How a connection is shown: everything but what could help to use its key.
 
+use account::ConnectionId;
+use api::shape;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::entity::connection::{Connection, Status};
 use store::transaction::complete_reset::BY_RESET;
 use store::transaction::detach_connection::BY_OWNER;
+use strategy::market::Pair;
+use strategy::money::Amount;
 
 /// A connection in an answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Connection")]
 pub(crate) struct ShownConnection {
-    id: String,
+    id: ConnectionId,
     exchange: String,
     label: String,
-    /// `live` or `revoked`.
-    status: &'static str,
+    status: ShownStatus,
     verdict: ShownVerdict,
-    allowed_pairs: Vec<String>,
-    order_quote_max: String,
+    allowed_pairs: Vec<Pair>,
+    /// The largest value of one order.
+    order_quote_max: Amount,
+    #[schemars(with = "shape::Time")]
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked: Option<ShownRevocation>,
 }
 
+/// Whether a key is used.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ConnectionStatus")]
+enum ShownStatus {
+    Live,
+    Revoked,
+}
+
 /// What the exchange said the key may do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PermissionVerdict")]
 struct ShownVerdict {
     accepted: bool,
+    #[schemars(with = "shape::Time")]
     checked_at: String,
 }
 
 /// Why the key is gone, so that nobody wonders why a bot is paused.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Revocation")]
 struct ShownRevocation {
+    #[schemars(with = "shape::Time")]
     at: String,
     code: String,
     reason: String,
 }
 
 /// `{"connection": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OneConnection {
     connection: ShownConnection,
 }
@@ -51,13 +71,14 @@ impl OneConnection {
 impl ShownConnection {
     pub(crate) fn of(connection: &Connection) -> Self {
         let (status, revoked) = match &connection.status {
-            Status::Live => ("live", None),
-            Status::Revoked { at, by } => {
-                ("revoked", Some(ShownRevocation { at: at.to_string(), code: by.clone(), reason: reason(by) }))
-            }
+            Status::Live => (ShownStatus::Live, None),
+            Status::Revoked { at, by } => (
+                ShownStatus::Revoked,
+                Some(ShownRevocation { at: at.to_string(), code: by.clone(), reason: reason(by) }),
+            ),
         };
         Self {
-            id: connection.id.to_string(),
+            id: connection.id,
             exchange: connection.exchange.clone(),
             label: connection.label.clone(),
             status,
@@ -65,8 +86,8 @@ impl ShownConnection {
                 accepted: connection.verdict_accepted,
                 checked_at: connection.verdict_at.to_string(),
             },
-            allowed_pairs: connection.allowed_pairs.iter().map(ToString::to_string).collect(),
-            order_quote_max: connection.order_quote_max.to_string(),
+            allowed_pairs: connection.allowed_pairs.clone(),
+            order_quote_max: connection.order_quote_max,
             created_at: connection.created_at.to_string(),
             revoked,
         }

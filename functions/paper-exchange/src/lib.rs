@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use apply_candle::{Applied, ApplyFailed, apply_candle};
 pub use make_key::{MakeKey, MakeKeyRefused, NewKey, PermissionsWanted, make_key};
 pub use orders_accepted::{AcceptedOrder, orders_accepted};
-pub use router::{own_routes, router, with_own_routes};
+pub use router::{operations, own_routes, router, with_own_routes};
 pub use symbols::{ListRefused, list_symbol, set_status};
 
 /// What the exchange needs from its host.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use account::{Secret, UserId};
 use api::problem::Fault;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use paper::account::Account;
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 
@@ -26,10 +27,11 @@ const ASSETS_MAX: usize = 50;
 const KEY_BYTES: usize = 32;
 
 /// What may be asked for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MakeKey {
     /// Units per asset as decimal texts.
+    #[schemars(with = "Option<BTreeMap<String, strategy::money::Quantity>>")]
     pub balances: Option<BTreeMap<String, String>>,
     /// What the key may do beyond reading and trading.
     #[serde(default)]
@@ -39,7 +41,7 @@ pub struct MakeKey {
 }
 
 /// Permissions exist so that refusals of too powerful keys can be tried; nothing can be withdrawn here.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionsWanted {
     /// Whether `apiRestrictions` says that the key may withdraw.
@@ -79,10 +81,20 @@ impl From<MakeKeyRefused> for Problem {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PaperKey")]
 struct KeyMade {
     api_key: String,
     api_secret: String,
+}
+
+/// In the contract.
+pub(crate) fn operation() -> Operation {
+    Operation::of("make_paper_key", "Makes an account on the paper exchange and a key to it")
+        .details("A convenience of the paper exchange. Without `balances` the account holds 10,000 USDT. The permissions exist so that refusals of too powerful keys can be tried.")
+        .may_take::<MakeKey>()
+        .answers::<KeyMade>(201, "The key; its secret is shown this once.")
+        .refuses(&[Problem::too_many_requests])
 }
 
 /// The endpoint: parse, make, answer.

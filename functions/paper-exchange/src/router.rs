@@ -35,7 +35,16 @@ pub fn with_own_routes(gate: api::Gate, deps: Deps) -> Router {
 
 /// `POST /v1/paper/keys`, for the product's host name or port.
 pub fn own_routes(gate: api::Gate, deps: Deps) -> Router {
-    api::Api::new(gate, deps).mount(api::routes::MAKE_PAPER_KEY, crate::make_key::answer).into_router()
+    own(api::Api::new(gate, deps)).into_router()
+}
+
+/// What the product's own routes of this function take and answer: its part of the contract.
+pub fn operations() -> Vec<(api::Route, api::Operation)> {
+    own(api::Operations::new()).into_vec()
+}
+
+fn own<M: api::Mounts<Deps>>(to: M) -> M {
+    to.mount(api::routes::MAKE_PAPER_KEY, crate::make_key::answer, crate::make_key::operation)
 }
 
 /// A request as an endpoint sees it.

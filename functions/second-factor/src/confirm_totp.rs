@@ -6,7 +6,8 @@ use account::Secret;
 use account::id::JobId;
 use account::recovery_code::{CODES, NewRecoveryCode, new_codes};
 use account::totp::matched_step;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::entity::job::{Mail, Notice};
 use store::transaction::confirm_totp::Confirming;
@@ -15,15 +16,24 @@ use store::transaction::enrol_totp::TRIES_MAX;
 use crate::Deps;
 use crate::refusal::problem;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
     code: Secret<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RecoveryCodes")]
 pub(crate) struct CodesMade {
     recovery_codes: Vec<String>,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("confirm_totp", "Turns the authenticator on with its first code")
+        .takes::<Form>()
+        .answers::<CodesMade>(200, "It is on; these recovery codes are shown once.")
+        .refuses(&[Problem::second_factor_exists, Problem::enrolment_refused, Problem::try_again])
 }
 
 /// Turns the pending factor on and shows the recovery codes, once.

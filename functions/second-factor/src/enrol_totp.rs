@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use account::totp::new_seed;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::transaction::enrol_totp::PENDING_S;
 
@@ -11,12 +12,28 @@ use crate::Deps;
 use crate::qr::{QrPath, draw};
 use crate::refusal::problem;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Enrolment {
+    /// For typing it in.
     secret: String,
     otpauth_uri: String,
     qr_svg: QrPath,
+    #[schemars(with = "shape::Time")]
     expires_at: String,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("enrol_totp", "Makes a seed for an authenticator app")
+        .details("Nothing is on until its first code is confirmed within ten minutes. The seed is shown once.")
+        .may_take::<shape::Empty>()
+        .answers::<Enrolment>(200, "The seed as text, as link and as QR code.")
+        .refuses(&[
+            Problem::email_not_verified,
+            Problem::second_factor_exists,
+            Problem::enrolment_refused,
+            Problem::try_again,
+        ])
 }
 
 /// Starts the enrolment. The step-up was spent before; nothing is on until a code is confirmed.

@@ -8,7 +8,7 @@ use serde::Serialize;
 const QUIET: usize = 4;
 
 /// The view box is `0 0 size size`; the path is the dark modules. As secret as what it says.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct QrPath {
     size: usize,
     path: String,

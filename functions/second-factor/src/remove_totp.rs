@@ -3,12 +3,20 @@
 use std::sync::Arc;
 
 use account::id::JobId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::entity::job::{Mail, Notice};
 use store::transaction::remove_totp::Removing;
 
 use crate::Deps;
 use crate::refusal::problem;
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("remove_totp", "Turns the authenticator off")
+        .details("Other sessions end, the recovery codes are gone, and the account cools off for a day.")
+        .answers_nothing(204, "It is off.")
+        .refuses(&[Problem::no_second_factor, Problem::second_factor_in_use, Problem::try_again])
+}
 
 /// Turns it off: other sessions end, the recovery codes are gone, and the account cools off for a day.
 pub async fn remove_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {

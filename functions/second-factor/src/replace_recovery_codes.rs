@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use account::id::JobId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 use store::entity::job::{Mail, Notice};
 use store::transaction::replace_recovery_codes::Replacing;
 
 use crate::Deps;
-use crate::confirm_totp::{fresh_codes, shown};
+use crate::confirm_totp::{CodesMade, fresh_codes, shown};
 use crate::refusal::problem;
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("replace_recovery_codes", "Makes ten new recovery codes; the old ones die")
+        .may_take::<shape::Empty>()
+        .answers::<CodesMade>(200, "The new ones, shown once.")
+        .refuses(&[Problem::no_second_factor, Problem::try_again])
+}
 
 /// Replaces them and shows the new ones, once.
 pub async fn replace_recovery_codes(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {

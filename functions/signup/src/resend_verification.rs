@@ -6,7 +6,8 @@ use account::UserId;
 use account::budget::{AllowanceUsed, RESET_MAILS};
 use account::id::JobId;
 use account::token::{Purpose, new_token};
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::budget::{Kind, Stored, Whose};
 use store::entity::job::{Mail, Notice};
@@ -14,10 +15,19 @@ use store::entity::job::{Mail, Notice};
 use crate::Deps;
 use crate::sign_up::{address, notify};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
+    #[schemars(with = "shape::Email")]
     email: String,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("resend_verification", "Sends another verification link")
+        .details("One answer for every address.")
+        .takes::<Form>()
+        .answers::<shape::Empty>(202, "If there is an address to verify, a mail is under way.")
 }
 
 /// Sends the link when the address has an account that is not verified yet.

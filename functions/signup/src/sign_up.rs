@@ -14,8 +14,9 @@ use account::password_hash::{HashPolicy, PasswordHash, UserSalt, hash};
 use account::token::{Purpose, new_token};
 use account::{UserId, WallTime};
 use api::problem::Fault;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 use identity_key::KeyFailed;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::budget::{Kind, Stored, Whose};
 use store::entity::job::{Mail, Notice};
@@ -23,11 +24,21 @@ use store::transaction::sign_up::{SignUp, SignUpRefused};
 
 use crate::Deps;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
+    #[schemars(with = "shape::Email")]
     email: String,
     password: Password,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("sign_up", "Creates an account")
+        .details("One answer for every address: who has an account already is told so by mail. A password has at least 15 characters and at most 256 bytes.")
+        .takes::<Form>()
+        .answers::<shape::Empty>(202, "A mail is under way.")
+        .refuses(&[Problem::password_too_weak, Problem::too_many_requests])
 }
 
 /// Creates the account.

@@ -4,16 +4,25 @@ use std::sync::Arc;
 
 use account::Secret;
 use account::token::{Purpose, TokenHash};
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::transaction::verify_email::VerifyRefused;
 
 use crate::Deps;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
     token: Secret<String>,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("verify_email", "Proves the address with the token of the mail")
+        .takes::<Form>()
+        .answers_nothing(204, "The address is verified.")
+        .refuses(&[Problem::verification_refused, Problem::try_again])
 }
 
 /// Marks the address verified.

@@ -67,6 +67,18 @@ pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operatio
     }))
 }
 
+/// One status with two bodies.
+fn either(first: &mut Value, second: Value) {
+    let text =
+        format!("{} Or: {}", first["description"].as_str().unwrap_or(""), second["description"].as_str().unwrap_or(""));
+    let schema = |answer: &Value| answer["content"]["application/json"]["schema"].clone();
+    first["content"]["application/json"]["schema"] = json!({ "anyOf": [schema(first), schema(&second)] });
+    first["description"] = json!(text);
+    if let Some(headers) = second.get("headers") {
+        first["headers"] = headers.clone();
+    }
+}
+
 fn generator(settings: SchemaSettings) -> SchemaGenerator {
     settings
         .with(|settings| {
@@ -147,7 +159,13 @@ impl Schemas {
     fn responses(&mut self, route: &Route, operation: &Operation) -> Value {
         let mut responses = Map::new();
         for success in &operation.successes {
-            responses.insert(success.status.as_u16().to_string(), self.success(success));
+            let written = self.success(success);
+            match responses.get_mut(&success.status.to_string()) {
+                Some(other) => either(other, written),
+                None => {
+                    responses.insert(success.status.to_string(), written);
+                }
+            }
         }
         for (status, codes) in parts::problems(route, operation) {
             responses.insert(status.to_string(), parts::refusal(status, &codes));

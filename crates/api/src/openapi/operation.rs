@@ -1,6 +1,5 @@
 //! What one route takes and answers, as its endpoint file says it.
 
-use http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::Problem;
@@ -50,7 +49,7 @@ pub(super) struct Parameter {
 /// An answer that is no problem.
 #[derive(Debug, Clone)]
 pub(super) struct Success {
-    pub(super) status: StatusCode,
+    pub(super) status: u16,
     pub(super) content: Option<(&'static str, Describe)>,
     pub(super) description: &'static str,
     pub(super) headers: Vec<(&'static str, &'static str)>,
@@ -117,14 +116,14 @@ impl Operation {
     }
     /// An answer with a JSON body.
     #[must_use]
-    pub fn answers<T: JsonSchema>(self, status: StatusCode, description: &'static str) -> Self {
+    pub fn answers<T: JsonSchema>(self, status: u16, description: &'static str) -> Self {
         self.answers_as::<T>(status, "application/json", description)
     }
     /// An answer with another kind of body.
     #[must_use]
     pub fn answers_as<T: JsonSchema>(
         mut self,
-        status: StatusCode,
+        status: u16,
         content_type: &'static str,
         description: &'static str,
     ) -> Self {
@@ -134,7 +133,7 @@ impl Operation {
     }
     /// An answer without a body.
     #[must_use]
-    pub fn answers_nothing(mut self, status: StatusCode, description: &'static str) -> Self {
+    pub fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
         self.successes.push(Success { status, content: None, description, headers: Vec::new() });
         self
     }

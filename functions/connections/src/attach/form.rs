@@ -4,6 +4,7 @@ use account::Secret;
 use api::Problem;
 use api::problem::Fault;
 use exchange::Venue;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use strategy::market::Pair;
 use strategy::money::Amount;
@@ -17,16 +18,23 @@ const PAIRS_MAX: usize = 50;
 const ORDER_QUOTE_MAX_DEFAULT: &str = "1000";
 
 /// As sent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AttachForm {
+    /// `paper`.
     exchange: String,
+    /// What the owner calls the key: 1 to 60 letters, digits, blanks and - _ . ( ) # + & '.
     label: String,
     api_key: Secret<String>,
     api_secret: Secret<String>,
+    /// For the exchanges that have one.
     #[serde(default)]
     passphrase: Option<Secret<String>>,
+    /// 1 to 50 pairs that the key may trade.
+    #[schemars(with = "Vec<Pair>")]
     allowed_pairs: Vec<String>,
+    /// The largest value of one order, in quote; 1000 unless said.
+    #[schemars(with = "Option<Amount>")]
     #[serde(default)]
     order_quote_max: Option<String>,
 }
