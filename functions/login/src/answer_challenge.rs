@@ -8,7 +8,8 @@ use account::budget::{ChallengeAttempts, FactorBudget};
 use account::id::{JobId, SessionId};
 use account::token::{Purpose, TokenHash, new_token};
 use account::{Secret, WallTime};
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::budget::{Stored, Whose};
 use store::entity::challenge::Challenge;
@@ -23,9 +24,9 @@ use store::transaction::start_session::StartRefused;
 use crate::Deps;
 use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
-use crate::log_in::{find_replaced, session_answer};
+use crate::log_in::{SessionGiven, find_replaced, session_answer};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
     challenge: Secret<String>,
@@ -33,6 +34,16 @@ struct Form {
     totp: Option<Secret<String>>,
     #[serde(default)]
     recovery_code: Option<Secret<String>>,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("answer_challenge", "Finishes a sign-in with a second factor")
+        .details("Send exactly one of `totp` and `recovery_code`. A code counts once.")
+        .takes::<Form>()
+        .answers::<SessionGiven>(200, "Signed in.")
+        .with_header("Set-Cookie", "The session for a browser.")
+        .refuses(&[Problem::challenge_refused, Problem::try_again])
 }
 
 /// A challenge that was charged for one evaluation.
@@ -113,7 +124,7 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
         *now,
     );
     let notice = match factor {
-        Factor::Totp(_) => None,
+        Factor::Totp(_) | Factor::Passkey(_) => None,
         Factor::RecoveryCode(_) => {
             let left = deps.store.recovery_codes(user.id).await?.len().saturating_sub(1);
             Some(Mail {

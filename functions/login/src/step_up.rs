@@ -11,7 +11,8 @@ use account::password::Password;
 use account::token::{Purpose, new_token};
 use account::{Secret, UserId, WallTime};
 use api::problem::Fault;
-use api::{Answer, Problem, Request, routes};
+use api::{Answer, Operation, Problem, Request, routes, shape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::entity::budget::Whose;
 use store::entity::credential::Credential;
@@ -27,11 +28,17 @@ use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
 use crate::verify_password::{NotCompared, verify_password};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
+    /// Of the request to come, in capitals.
+    #[schemars(regex(pattern = "^(GET|POST|PUT|PATCH|DELETE)$"))]
     method: String,
+    /// Of the request to come.
+    #[schemars(regex(pattern = "^/v1/"), length(max = 200))]
     path: String,
+    /// SHA-256 of the bytes of the body to come; of nothing where there is none.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     body_sha256: String,
     password: Password,
     #[serde(default)]
@@ -39,10 +46,21 @@ struct Form {
     #[serde(default)]
     recovery_code: Option<Secret<String>>,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ProofGiven {
+    /// For `X-Step-Up`, once.
     proof: String,
+    #[schemars(with = "shape::Time")]
     expires_at: String,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("step_up", "All factors once more, for exactly one request")
+        .details("Takes the password, and `totp` where a second factor is on. A recovery code confirms only the removal of a lost authenticator.")
+        .takes::<Form>()
+        .answers::<ProofGiven>(200, "A proof for the named request.")
+        .refuses(&[Problem::step_up_refused, Problem::second_factor_missing, Problem::too_many_requests, Problem::try_again])
 }
 
 /// Gives a proof for the named request.
@@ -87,7 +105,7 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
                 notice: Notice::RecoveryCodeUsed { at: now.to_string(), codes_left },
             })
         }
-        None | Some(Factor::Totp(_)) => None,
+        None | Some(Factor::Totp(_) | Factor::Passkey(_)) => None,
     };
     let job = JobId::new(deps.host.entropy.ulid(now));
     let earned = Earned {

@@ -139,7 +139,7 @@ impl Store {
         } = answered;
         let whose = Whose::User(user.id);
         let as_user = match factor {
-            Factor::Totp(_) => same_user(user),
+            Factor::Totp(_) | Factor::Passkey(_) => same_user(user),
             Factor::RecoveryCode(_) => {
                 let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, *now);
                 Write::update(Table::Identity, user::key(user.id), RECOVERED)
@@ -174,7 +174,7 @@ impl Store {
 /// The generation under which the new session lives: a recovery code ends all others (RC-5).
 pub const fn generation_after(user: &User, factor: &Factor) -> SessionGeneration {
     match factor {
-        Factor::Totp(_) => user.session_gen,
+        Factor::Totp(_) | Factor::Passkey(_) => user.session_gen,
         Factor::RecoveryCode(_) => user.session_gen.next(),
     }
 }

@@ -7,12 +7,12 @@
 //! | `RESET#` (check) | this token is the newest (RF-16) |
 //! | `USER#` cred_version + 1, session_gen + 1, trade_epoch + 1, trading state | cred_version and conn_set_version as read (RF-21); the epoch rises (RF-40) |
 //! | `CRED#` new hash, last step; a waiting enrolment dropped | the factor is on or off as read (PR-9); for a TOTP `totp_last_step < :step` (TP-5, TP-7) |
-//! | `RECOVERY#` the used code deleted | it exists (RC-2) |
+//! | `RECOVERY#` the used code deleted; or `PASSKEY#` counter and `CEREMONY#` deleted | it exists (RC-2); counter as read, ceremony open (PK-1, PK-2) |
 //! | each LIVE `CONN#`: REVOKED, without its wrapped key | LIVE at the epoch that was read |
 //! | outbox: a shred job per connection, a notice; an audit row | there is none of these ids |
 //!
 //! The rows of user, connections, shred jobs and audit are [`fencing`](crate::transaction::fencing)'s; the others are written here.
-//! At most 47 writes with [`CONNECTIONS_MAX`](crate::entity::connection::CONNECTIONS_MAX) connections (RF-22). Never touches
+//! At most 48 writes with [`CONNECTIONS_MAX`](crate::entity::connection::CONNECTIONS_MAX) connections (RF-22). Never touches
 //! a secret or the vault key: those are the shredder's and the signer's.
 
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ use host::Host;
 
 use crate::attribute::{n, s};
 use crate::entity::job::{self, Mail, Notice};
-use crate::entity::{credential, recovery_code, reset_token};
+use crate::entity::{credential, reset_token};
 use crate::transaction::fencing::{Attempt, FenceRefused, Fencing, Marker, Own, TAIL_S};
 use crate::transaction::spend_factor::Factor;
 use crate::write::Write;
@@ -92,7 +92,7 @@ enum Item {
     Token,
     Pointer,
     Credential,
-    RecoveryCode,
+    SpentFactor,
     Notice,
 }
 
@@ -103,8 +103,9 @@ const TOKEN_OPEN: &str =
 const IS_NEWEST: &str = "#newest = :hash";
 const NEW_HASH: &str = "SET #hash = :hash, #pepper = :pepper, #password_check = :check REMOVE #pending_seed, #pending_until, #pending_tries";
 const NEW_HASH_AND_STEP: &str = "SET #hash = :hash, #pepper = :pepper, #password_check = :check, #totp_last_step = :step REMOVE #pending_seed, #pending_until, #pending_tries";
-const NO_FACTOR: &str = "attribute_exists(pk) AND attribute_not_exists(#totp_seed)";
-const FACTOR_ON: &str = "attribute_exists(#totp_seed)";
+const NO_FACTOR: &str = "attribute_exists(pk) AND attribute_not_exists(#totp_seed) AND attribute_not_exists(#passkeys)";
+const FACTOR_ON: &str = "attribute_exists(#totp_seed) OR attribute_exists(#passkeys)";
+const PASSKEY_ON: &str = "attribute_exists(#passkeys)";
 const STEP_UNUSED: &str = "attribute_exists(#totp_seed) AND #totp_last_step < :step";
 
 impl Store {
@@ -134,15 +135,21 @@ impl Store {
 
 /// The order of [`own`]'s writes.
 fn names(what: &Completing<'_>) -> impl Iterator<Item = Item> {
-    let code = matches!(what.factor, Some(Factor::RecoveryCode(_))).then_some(Item::RecoveryCode);
-    [Item::Token, Item::Pointer, Item::Credential].into_iter().chain(code).chain([Item::Notice])
+    let spent = match what.factor {
+        None | Some(Factor::Totp(_)) => 0,
+        Some(Factor::RecoveryCode(_)) => 1,
+        // The passkey's item and its ceremony.
+        Some(Factor::Passkey(_)) => 2,
+    };
+    let spent = std::iter::repeat_n(Item::SpentFactor, spent);
+    [Item::Token, Item::Pointer, Item::Credential].into_iter().chain(spent).chain([Item::Notice])
 }
 
 const fn refused(item: Option<Item>) -> ResetRefused {
     match item {
         Some(Item::Token | Item::Pointer) => ResetRefused::TokenDead,
         // The step was used, or the factor came or went: the latter raised the version too, so that the token is dead.
-        Some(Item::Credential | Item::RecoveryCode) => ResetRefused::FactorSpent,
+        Some(Item::Credential | Item::SpentFactor) => ResetRefused::FactorSpent,
         // There is a job of this id: the next completion draws another.
         Some(Item::Notice) | None => ResetRefused::Busy,
     }
@@ -165,9 +172,7 @@ fn own(what: &Completing<'_>, trying: &Attempt<'_>) -> Result<Own, FenceRefused>
             .value(":hash", s(what.token.as_str())),
         credential_write(what, now),
     ];
-    if let Some(Factor::RecoveryCode(code)) = what.factor {
-        writes.push(Write::delete(Table::Identity, recovery_code::key(what.user, code)).when("attribute_exists(pk)"));
-    }
+    writes.extend(what.factor.iter().flat_map(|factor| factor.own_writes(what.user, now)));
     let mail = notice(what, live.len(), now);
     writes.push(job::put_mail(JobId::new(host.entropy.ulid(now)), Some(what.user), &mail, now)?);
     Ok(Own { writes, ..Own::default() })
@@ -181,10 +186,13 @@ fn credential_write(what: &Completing<'_>, now: WallTime) -> Write {
             let condition = match factor {
                 Factor::Totp(_) => STEP_UNUSED,
                 Factor::RecoveryCode(_) => FACTOR_ON,
+                Factor::Passkey(_) => PASSKEY_ON,
             };
-            Write::update(Table::Identity, key, NEW_HASH_AND_STEP)
-                .when(condition)
-                .value(":step", n(factor.last_step(now).value()))
+            match factor.last_step(now) {
+                Some(step) => Write::update(Table::Identity, key, NEW_HASH_AND_STEP).value(":step", n(step.value())),
+                None => Write::update(Table::Identity, key, NEW_HASH),
+            }
+            .when(condition)
         }
     };
     write
@@ -220,7 +228,7 @@ mod tests {
         check(Some(Item::Token), "the token is dead");
         check(Some(Item::Pointer), "the token is dead");
         check(Some(Item::Credential), "the second factor was used meanwhile");
-        check(Some(Item::RecoveryCode), "the second factor was used meanwhile");
+        check(Some(Item::SpentFactor), "the second factor was used meanwhile");
         check(Some(Item::Notice), "too much contention");
     }
 }

@@ -161,7 +161,7 @@ const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_ge
 /// with all factors, and the removal that the proof is for ends the others.
 fn as_user(user: &User, factor: Option<&Factor>, now: WallTime) -> Write {
     match factor {
-        None | Some(Factor::Totp(_)) => same_user(user),
+        None | Some(Factor::Totp(_) | Factor::Passkey(_)) => same_user(user),
         Some(Factor::RecoveryCode(_)) => {
             let frozen = user.frozen.after(SecurityEvent::RecoveryCodeUsed, now);
             Write::update(Table::Identity, user::key(user.id), FREEZE)
