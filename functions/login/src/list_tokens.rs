@@ -4,27 +4,45 @@
 use std::sync::Arc;
 
 use account::id::ApiTokenId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::entity::api_token::{ApiToken, Scope};
 use strategy::id::BotId;
 
 use crate::Deps;
 
+/// The scopes as the contract names them.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes `Scope`, which the store cannot describe itself")]
+pub(crate) enum TokenScope {
+    /// Look.
+    Read,
+    /// Look, and start, stop and change bots.
+    Trade,
+}
+
 /// A token as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApiToken")]
 pub(crate) struct Listed {
     id: ApiTokenId,
     name: String,
+    #[schemars(with = "TokenScope")]
     scope: Scope,
     /** The bots it is for; null is all of them. */
     bots: Option<Vec<BotId>>,
+    #[schemars(with = "shape::Time")]
     created_at: String,
+    #[schemars(with = "shape::Time")]
     expires_at: String,
     /** Noted at most once a minute; null before the first use. */
+    #[schemars(with = "Option<shape::Time>")]
     last_used_at: Option<String>,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PageOfApiToken")]
 struct List {
     items: Vec<Listed>,
     next_cursor: Option<String>,
@@ -42,6 +60,13 @@ impl Listed {
             last_used_at: token.used_at.map(|at| at.to_string()),
         }
     }
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("list_tokens", "The account's live API tokens, without their texts")
+        .details("Tokens that a reset or a change of credentials killed are left out: nothing can bring them back.")
+        .answers::<List>(200, "All of them on one page, oldest first.")
 }
 
 /// Lists them, oldest first; there are at most twenty, so there is one page.

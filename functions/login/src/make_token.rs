@@ -9,7 +9,8 @@ use std::sync::Arc;
 use account::id::{ApiTokenId, JobId};
 use account::token::new_api_token;
 use api::problem::Fault;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::entity::api_token::{ApiToken, Scope};
 use store::entity::job::{Mail, Notice};
@@ -18,7 +19,7 @@ use strategy::id::BotId;
 
 use crate::Deps;
 use crate::event::note;
-use crate::list_tokens::Listed;
+use crate::list_tokens::{Listed, TokenScope};
 
 /// How many days a token lives unless the form says another number.
 const DAYS_DEFAULT: u32 = 90;
@@ -29,17 +30,24 @@ const NAME_CHARS_MAX: usize = 60;
 /// The most bots that one token names; who means more means all.
 const BOTS_MAX: usize = 50;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "MakeToken")]
 struct Form {
+    /// The owner's name for it: 1 to 60 letters, digits, blanks and `- _ . ( ) # + & '`.
     name: String,
+    #[schemars(with = "TokenScope")]
     scope: Scope,
+    /// The bots it is for, at most 50; left out for all of them.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<BotId>>")]
     bots: Option<Vec<String>>,
+    /// From 1 to 365; 90 unless said.
     #[serde(default)]
     expires_in_days: Option<u32>,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MadeToken")]
 struct Made {
     token: Listed,
     /** Shown here and nowhere else. */
@@ -52,6 +60,15 @@ struct Wanted {
     scope: Scope,
     bots: Option<Vec<BotId>>,
     days: u32,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("make_token", "Makes an API token for a program")
+        .details("A token can do less than a session: it makes no other token, confirms nothing, and dies with every change of the account's credentials. Its text is shown once.")
+        .takes::<Form>()
+        .answers::<Made>(201, "The token, and its text.")
+        .refuses(&[Problem::email_not_verified, Problem::tokens_full, Problem::try_again])
 }
 
 /// Makes one.

@@ -3,12 +3,20 @@
 use std::sync::Arc;
 
 use account::id::{ApiTokenId, JobId};
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::entity::job::{Mail, Notice};
 use store::transaction::revoke_api_token::RevokingToken;
 
 use crate::Deps;
 use crate::event::note;
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("revoke_token", "Revokes an API token")
+        .details("The token's next request is refused.")
+        .path::<ApiTokenId>("id", "The token.")
+        .answers_nothing(204, "It is revoked.")
+}
 
 /// Revokes it; another user's id is not found (SS-8).
 pub async fn revoke_token(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

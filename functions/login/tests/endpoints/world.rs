@@ -137,7 +137,14 @@ impl World {
         Self::with_cost("19456/2/1")
     }
 
+    /// With a list of stolen passwords at this address.
+    pub fn asking(list: &str) -> Self {
+        Self::with("19456/2/1", list)
+    }
     pub fn with_cost(cost: &str) -> Self {
+        Self::with(cost, "")
+    }
+    fn with(cost: &str, list: &str) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_764_000_000_000)));
         let emulators = Emulators::open(Config { data_dir: None, clock: clock.clone() }).unwrap();
         let key = |name: &str| KeySpec { name: name.to_owned(), kind: KeyKind::Text };
@@ -154,6 +161,7 @@ impl World {
             ("TABLE_IDENTITY", "identity".to_owned()),
             ("TABLE_OUTBOX", "outbox".to_owned()),
             ("HASH_COST", cost.to_owned()),
+            ("BREACHED_RANGE_URL", list.to_owned()),
             ("ALLOWED_ORIGIN", "https://shearpin.example".to_owned()),
             ("KEY_IDENTITY", emulators.ensure_key("alias/shearpin-identity", MasterKeySpec::Symmetric).unwrap()),
             ("KEY_IDENTITY_MAC", emulators.ensure_key("alias/shearpin-identity-mac", MasterKeySpec::Hmac256).unwrap()),
@@ -347,6 +355,18 @@ impl World {
             .update_expression("SET #n = :v")
             .expression_attribute_names("#n", name)
             .expression_attribute_values(":v", value)
+            .send()
+            .await
+            .unwrap();
+    }
+    pub async fn unset(&self, pk: &str, sk: &str, name: &str) {
+        self.owner
+            .update_item()
+            .table_name("identity")
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .update_expression("REMOVE #n")
+            .expression_attribute_names("#n", name)
             .send()
             .await
             .unwrap();
