@@ -2,7 +2,10 @@
 #![allow(clippy::allow_attributes, reason = "expect would warn where a lint is off in tests anyway")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_debug_implementations, reason = "a test")]
 
+#[path = "../../../../crates/breached-passwords/tests/list/mod.rs"]
+mod list;
 mod log;
 mod sign_up;
+mod stolen;
 mod verify_email;
 mod world;

@@ -112,7 +112,14 @@ impl World {
         Self::with_cost("19456/2/1").unwrap()
     }
 
+    /// With a list of stolen passwords at this address.
+    pub fn asking(list: &str) -> Self {
+        Self::with("19456/2/1", list).unwrap()
+    }
     pub fn with_cost(cost: &str) -> Result<Self, function_signup::StartRefused> {
+        Self::with(cost, "")
+    }
+    fn with(cost: &str, list: &str) -> Result<Self, function_signup::StartRefused> {
         let clock = Arc::new(TestClock(AtomicI64::new(1_764_000_000_000)));
         let emulators = Emulators::open(Config { data_dir: None, clock: clock.clone() }).unwrap();
         let key = |name: &str| KeySpec { name: name.to_owned(), kind: KeyKind::Text };
@@ -129,6 +136,7 @@ impl World {
             ("TABLE_IDENTITY", "identity".to_owned()),
             ("TABLE_OUTBOX", "outbox".to_owned()),
             ("HASH_COST", cost.to_owned()),
+            ("BREACHED_RANGE_URL", list.to_owned()),
             ("ALLOWED_ORIGIN", "https://shearpin.example".to_owned()),
             ("KEY_IDENTITY_MAC", emulators.ensure_key("alias/shearpin-identity-mac", MasterKeySpec::Hmac256).unwrap()),
         ];
