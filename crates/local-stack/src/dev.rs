@@ -78,7 +78,10 @@ async fn list_mail(State(dev): State<Dev>, headers: HeaderMap) -> Response {
         .collect();
     let wants_json =
         headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("application/json"));
-    if wants_json { Json(mails).into_response() } else { Html(mail_page(&mails, &banner(&dev))).into_response() }
+    if wants_json {
+        return Json(mails).into_response();
+    }
+    ([(header::CONTENT_SECURITY_POLICY, MAILBOX_POLICY)], Html(mail_page(&mails, &banner(&dev)))).into_response()
 }
 
 async fn show_clock(State(dev): State<Dev>) -> Json<ClockShown> {
@@ -141,16 +144,19 @@ async fn front_page(State(dev): State<Dev>) -> Response {
     (StatusCode::OK, Html(page)).into_response()
 }
 
+/// What the mailbox and the mails framed in it may load: nothing. They inherit it.
+const MAILBOX_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; frame-ancestors 'none'";
+
 fn mail_page(mails: &[MailShown], banner: &str) -> String {
     let items: String = mails
         .iter()
         .map(|m| {
             format!(
-                "<article><h2>{}</h2><p>To {} at {}</p><pre>{}</pre></article>",
+                "<article><h2>{}</h2><p>To {} at {}</p>{}</article>",
                 escaped(&m.subject),
                 escaped(&m.to),
                 escaped(&m.sent_at),
-                escaped(m.text.as_deref().unwrap_or(""))
+                body(m)
             )
         })
         .collect();
@@ -160,7 +166,67 @@ fn mail_page(mails: &[MailShown], banner: &str) -> String {
     )
 }
 
-/// Text as HTML text.
+/// A mail as its reader sees it: the HTML in a frame of its own without scripts, forms or this page's origin, whose links
+/// open beside it as a mail program's do; and the text part, which readers without HTML see.
+fn body(mail: &MailShown) -> String {
+    let text = mail.text.as_deref().map(|text| format!("<pre>{}</pre>", escaped(text)));
+    match (&mail.html, text) {
+        (Some(html), text) => {
+            let framed = escaped(&format!("<base target=\"_blank\">{html}"));
+            let text = text.unwrap_or_else(|| "<p>This mail has no text part.</p>".to_owned());
+            format!(
+                "<iframe sandbox=\"allow-popups allow-popups-to-escape-sandbox\" referrerpolicy=\"no-referrer\" title=\"{}\" \
+                 style=\"width:100%;height:22em;border:1px solid\" srcdoc=\"{framed}\"></iframe>\
+                 <details><summary>As text</summary>{text}</details>",
+                escaped(&mail.subject)
+            )
+        }
+        (None, Some(text)) => text,
+        (None, None) => "<p>This mail is empty.</p>".to_owned(),
+    }
+}
+
+/// Text as HTML text, also inside quotes.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: Option<&str>, html: Option<&str>) -> String {
+        let mail = MailShown {
+            id: "1".into(),
+            to: "a@example.com".into(),
+            subject: "Say <hello>".into(),
+            text: text.map(str::to_owned),
+            html: html.map(str::to_owned),
+            sent_at: "now".into(),
+        };
+        mail_page(&[mail], "")
+    }
+
+    #[test]
+    fn a_mail_is_shown_as_its_reader_sees_it_and_its_markup_stays_in_its_frame() {
+        let page = shown(Some("a < b"), Some("<p title=\"x\">Open <a href=\"https://x.example/#/y\">this</a></p>"));
+        assert!(
+            page.contains("srcdoc=\"&lt;base target=&quot;_blank&quot;&gt;&lt;p title=&quot;x&quot;&gt;Open "),
+            "{page}"
+        );
+        // No script, no form, no way to this page's origin.
+        assert!(page.contains("sandbox=\"allow-popups allow-popups-to-escape-sandbox\""));
+        assert!(page.contains("<pre>a &lt; b</pre>") && page.contains("Say &lt;hello&gt;"));
+        assert_eq!(page.matches("<a ").count(), 0, "a link of a mail is in its frame alone");
+    }
+    #[test]
+    fn no_mail_breaks_out_of_its_frame() {
+        let evil = "\"></iframe><script>x</script><img src=x onerror='x'>";
+        for page in [shown(Some(evil), Some(evil)), shown(Some(evil), None), shown(None, Some(evil)), shown(None, None)]
+        {
+            assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+            assert_eq!(page.matches("<iframe").count(), page.matches("</iframe>").count());
+        }
+        assert!(MAILBOX_POLICY.starts_with("default-src 'none'"));
+    }
 }
