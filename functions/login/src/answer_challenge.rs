@@ -15,6 +15,7 @@ use store::entity::budget::{Stored, Whose};
 use store::entity::challenge::Challenge;
 use store::entity::credential::Credential;
 use store::entity::job::{Mail, Notice};
+use store::entity::recovery::StoredRecovery;
 use store::entity::session::Session;
 use store::entity::user::User;
 use store::transaction::answer_challenge::{Answered, Charging, generation_after};
@@ -53,6 +54,8 @@ struct Charged {
     credential: Credential,
     user: User,
     budget: Stored<FactorBudget>,
+    /// PR-14: ends when this sign-in succeeds.
+    recovery: Option<StoredRecovery>,
     now: WallTime,
 }
 
@@ -109,11 +112,11 @@ async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
         return Err(Problem::challenge_refused());
     }
     let budget = Stored { state: admitted.0, version: found.factor.version.saturating_add(1) };
-    Ok(Charged { claim, hash, credential, user, budget, now })
+    Ok(Charged { claim, hash, credential, user, budget, recovery: found.recovery, now })
 }
 
 async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Factor) -> Result<Answer, Problem> {
-    let Charged { claim, hash, credential, user, budget, now } = charged;
+    let Charged { claim, hash, credential, user, budget, recovery, now } = charged;
     let token = new_token(Purpose::Session, deps.host.entropy.bytes());
     // LG-3: a new session id at every authentication.
     let session = Session::starting(
@@ -145,6 +148,7 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
         token: &token.hash,
         replaced: replaced.as_ref(),
         notice: notice.as_ref().map(|mail| (job, mail)),
+        recovery: recovery.as_ref(),
         id: deps.host.entropy.ulid(*now),
         source: request.source(),
         now: *now,

@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
 use store::transaction::end_session::EndOthersRefused;
 
 use crate::Deps;
 use crate::event::note;
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("end_other_sessions", "Ends every session of the account but the one that asks")
+        .answers_nothing(204, "They have ended.")
+        .refuses(&[Problem::try_again])
+}
 
 /// Ends them.
 pub async fn end_other_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
@@ -14,7 +21,13 @@ pub async fn end_other_sessions(deps: Arc<Deps>, request: Request) -> Result<Ans
     let now = deps.host.clock.now();
     match deps
         .store
-        .end_other_sessions(&session.user, &session.signed_in()?.hash, deps.host.entropy.ulid(now), request.source(), now)
+        .end_other_sessions(
+            &session.user,
+            &session.signed_in()?.hash,
+            deps.host.entropy.ulid(now),
+            request.source(),
+            now,
+        )
         .await
     {
         Ok(()) => {

@@ -3,24 +3,35 @@
 use std::sync::Arc;
 
 use account::id::SessionId;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Deps;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 struct Listed {
     id: SessionId,
+    #[schemars(with = "shape::Time")]
     created_at: String,
+    #[schemars(with = "shape::Time")]
     seen_at: String,
+    #[schemars(with = "shape::Time")]
     expires_at: String,
     second_factor: bool,
     current: bool,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PageOfSession")]
 struct List {
     items: Vec<Listed>,
     next_cursor: Option<String>,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("list_sessions", "The account's live sessions").answers::<List>(200, "All of them on one page.")
 }
 
 /// Lists them.

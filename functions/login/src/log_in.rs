@@ -11,7 +11,8 @@ use account::id::SessionId;
 use account::password::Password;
 use account::token::{Purpose, new_token};
 use account::{Secret, UserId, WallTime};
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::entity::budget::{Kind, Stored, Whose};
 use store::entity::challenge;
@@ -25,31 +26,47 @@ use crate::event::note;
 use crate::recheck_password::recheck_password;
 use crate::verify_password::{NotCompared, rehash, verify_password};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
+    #[schemars(with = "shape::Email")]
     email: String,
     password: Password,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SessionGiven {
     pub(crate) session: TokenGiven,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SessionToken")]
 pub(crate) struct TokenGiven {
     pub(crate) token: String,
+    #[schemars(with = "shape::Time")]
     pub(crate) expires_at: String,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ChallengeGiven {
     challenge: ChallengeShown,
 }
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Challenge")]
 struct ChallengeShown {
     id: String,
     factors: [&'static str; 2],
+    #[schemars(with = "shape::Time")]
     expires_at: String,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("log_in", "Signs in with a password")
+        .details("Gives a session, or a challenge for `POST /v1/login/second-factor` where a second factor is on. Wrong password, unknown address and too many tries are one answer.")
+        .takes::<Form>()
+        .answers::<SessionGiven>(200, "Signed in.")
+        .answers::<ChallengeGiven>(200, "The password was right, and a second factor is on.")
+        .with_header("Set-Cookie", "The session for a browser.")
+        .refuses(&[Problem::sign_in_refused, Problem::too_many_requests, Problem::try_again])
 }
 
 /// Signs in.

@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 
 use crate::Deps;
 use crate::event::note;
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("log_out", "Ends the session of the request")
+        .may_take::<shape::Empty>()
+        .answers_nothing(204, "Signed out.")
+        .with_header("Set-Cookie", "Makes a browser forget the session.")
+}
 
 /// Ends it.
 pub async fn log_out(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {

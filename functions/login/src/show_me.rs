@@ -5,22 +5,32 @@ use std::sync::Arc;
 use account::UserId;
 use account::breached::PasswordCheck;
 use account::trading_state::TradingState;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Deps;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Me {
     id: UserId,
     email: String,
     email_verified: bool,
     factors: Vec<&'static str>,
+    /// `active`, `cooling` (no new keys until `cooling_off_until`) or `held` (nothing trades until the account is released).
     trading_state: &'static str,
+    #[schemars(with = "Option<shape::Time>")]
     cooling_off_until: Option<String>,
     recovery_codes_left: usize,
     /// SU-4: the password is on a list of stolen ones; until it is changed.
     password_breached: bool,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("show_me", "Who is signed in, with which factors, and whether the account may trade")
+        .answers::<Me>(200, "The account.")
+        .refuses(&[Problem::not_found])
 }
 
 /// Shows it.

@@ -70,6 +70,13 @@ pub(super) fn headers(route: &Route) -> Vec<Value> {
             "description": "A proof from `POST /v1/step-up` for exactly this method, path and body.",
         }));
     }
+    if route.creates() {
+        headers.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": true,
+            "schema": { "type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-+\\--~]+$" },
+            "description": "A fresh key for a fresh request, such as a UUID; the same one when it is repeated, which is then answered again for 24 hours.",
+        }));
+    }
     headers
 }
 
@@ -102,6 +109,15 @@ pub(super) fn problems(route: &Route, operation: &Operation) -> BTreeMap<u16, BT
     }
     if route.demands() == Policy::StepUp {
         all.push(Problem::step_up_required);
+    }
+    if route.creates() {
+        all.extend([
+            Problem::idempotency_key_missing as fn() -> Problem,
+            Problem::idempotency_key_invalid,
+            Problem::idempotency_key_reused,
+            Problem::idempotency_in_flight,
+            Problem::idempotency_answered_elsewhere,
+        ]);
     }
     let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
     for problem in all {
