@@ -37,7 +37,7 @@ fn form(route: &Route, owner: &Owner) -> Value {
     let hash = "0".repeat(64);
     match route.path() {
         "/v1/signup" => json!({ "email": "new@example.org", "password": "seven brass lanterns adrift" }),
-        "/v1/signup/verify" | "/v1/password-reset/inspect" => json!({ "token": CANARY }),
+        "/v1/signup/verify" | "/v1/password-reset/inspect" | "/v1/recovery" | "/v1/recovery/cancel" => json!({ "token": CANARY }),
         "/v1/signup/resend" | "/v1/password-reset" => json!({ "email": "nobody@example.org" }),
         "/v1/login" => json!({ "email": "nobody@example.org", "password": "seven brass lanterns adrift" }),
         "/v1/login/second-factor" => json!({ "challenge": CANARY, "totp": "123456" }),
@@ -45,7 +45,7 @@ fn form(route: &Route, owner: &Owner) -> Value {
             json!({ "method": "POST", "path": "/v1/connections", "body_sha256": hash, "password": CANARY })
         }
         "/v1/second-factors/totp/confirm" => json!({ "code": "123456" }),
-        "/v1/password-reset/complete" => json!({ "token": CANARY, "password": "seven brass lanterns adrift" }),
+        "/v1/password-reset/complete" | "/v1/recovery/complete" => json!({ "token": CANARY, "password": "seven brass lanterns adrift" }),
         "/v1/connections" => {
             json!({ "exchange": "paper", "label": "story", "api_key": "k".repeat(64), "api_secret": "s".repeat(64), "allowed_pairs": [PAIR] })
         }

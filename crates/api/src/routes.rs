@@ -39,14 +39,18 @@ routes! {
     REQUEST_RESET = "password-reset", post "/v1/password-reset", Public;
     INSPECT_RESET = "password-reset", post "/v1/password-reset/inspect", Public;
     COMPLETE_RESET = "password-reset", post "/v1/password-reset/complete", Public;
+    START_RECOVERY = "password-reset", post "/v1/recovery", Public;
+    CANCEL_RECOVERY_BY_LINK = "password-reset", post "/v1/recovery/cancel", Public;
+    CANCEL_RECOVERY = "password-reset", delete "/v1/recovery", Session;
+    COMPLETE_RECOVERY = "password-reset", post "/v1/recovery/complete", Public;
 
-    ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp;
+    ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp creating;
     LIST_CONNECTIONS = "connections", get "/v1/connections", Session readable;
     SHOW_CONNECTION = "connections", get "/v1/connections/{id}", Session readable;
     DETACH_CONNECTION = "connections", delete "/v1/connections/{id}", Session;
 
     PREVIEW_BOT = "bots", post "/v1/bots/preview", Session readable;
-    CREATE_BOT = "bots", post "/v1/bots", Session;
+    CREATE_BOT = "bots", post "/v1/bots", Session creating;
     LIST_BOTS = "bots", get "/v1/bots", Session readable;
     SHOW_BOT = "bots", get "/v1/bots/{id}", Session readable;
     DELETE_BOT = "bots", delete "/v1/bots/{id}", Session;
@@ -57,5 +61,5 @@ routes! {
     LIST_ACTIVITY = "bots", get "/v1/activity", Session readable;
     HEALTH = "bots", get "/v1/health", Public;
 
-    MAKE_PAPER_KEY = "paper-exchange", post "/v1/paper/keys", Session;
+    MAKE_PAPER_KEY = "paper-exchange", post "/v1/paper/keys", Session creating;
 }

@@ -5,21 +5,20 @@
 use std::sync::Arc;
 
 use account::Secret;
-use account::password::{Password, Weakness};
-use account::password_hash::{HashPolicy, PasswordHash, UserSalt, hash};
+use account::password::Password;
 use account::token::{Purpose, new_token};
-use api::problem::Fault;
-use api::{Answer, Problem, Request};
-use identity_key::KeyFailed;
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::transaction::complete_reset::{Completing, ResetRefused};
 
 use crate::Deps;
 use crate::claim::Claim;
+use crate::new_password;
 use crate::open_orders::{LISTED_MAX, ListedOrder, under_way};
 use crate::second_factor::{Shown, verify};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
     token: Secret<String>,
@@ -30,7 +29,7 @@ struct Form {
     recovery_code: Option<Secret<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Completed {
     connections_removed: usize,
     /// `null` when the list could not be read: then the exchange has to be looked at.
@@ -47,20 +46,31 @@ const UNREADABLE: &str = "This list could not be read. Look at the exchange.";
 /// Ends a list in the notice that names the first ones alone.
 const AND_MORE: &str = "And more. Look at the exchange.";
 
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("complete_reset", "Sets a new password; every session ends and every exchange key is erased")
+        .details("Takes `totp` or `recovery_code` as well where a second factor is on. Does not sign in.")
+        .takes::<Form>()
+        .answers::<Completed>(200, "Done, and what was removed.")
+        .with_header("Set-Cookie", "Makes a browser forget the session.")
+        .refuses(&[
+            Problem::reset_refused,
+            Problem::password_too_weak,
+            Problem::second_factor_missing,
+            Problem::too_many_requests,
+            Problem::try_again,
+        ])
+}
+
 /// Completes the reset.
 pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let Form { token, password, totp, recovery_code } = request.json()?;
     let shown = Shown::of(totp, recovery_code)?;
     let now = deps.host.clock.now();
     let claim = Claim::of(&deps, &token, now).await?;
-    // RL-5: who has a good link is still one of many who want a password looked up and a hash computed.
-    if !deps.store.charge_source(request.source(), now).await? {
-        return Err(Problem::too_many_requests().retry_after(60));
-    }
-    // PR-16: the policy of the sign-up.
-    let check = deps.breached.check_new(&password, &claim.credential.email).await.map_err(too_weak)?;
+    let check = new_password::check(&deps, &request, &password, &claim.credential.email, now).await?;
     let factor = verify(&deps, &claim.credential, &shown, now).await?;
-    let hash = hashed(&deps, &password).await?;
+    let hash = new_password::hash(&deps, &password).await?;
     if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? {
         return Err(Problem::reset_refused());
     }
@@ -113,22 +123,6 @@ fn first_ones(orders: Option<Vec<ListedOrder>>) -> (Option<Vec<ListedOrder>>, bo
 fn lines(orders: Option<&[ListedOrder]>, more: bool) -> Vec<String> {
     let Some(orders) = orders else { return vec![UNREADABLE.to_owned()] };
     orders.iter().map(ListedOrder::line).chain(more.then(|| AND_MORE.to_owned())).collect()
-}
-
-/// PW-1, PW-3. The key service's failure changes nothing and counts nothing (RF-31).
-async fn hashed(deps: &Deps, password: &Password) -> Result<PasswordHash, Problem> {
-    let salt = UserSalt::new(deps.host.entropy.bytes());
-    let policy = HashPolicy { parameters: deps.parameters, pepper: deps.key.pepper_id().clone() };
-    let peppered = deps.key.pepper_new(password, &salt).await.map_err(|failed| match failed {
-        KeyFailed::PasswordTooLong => too_weak(Weakness::TooLong),
-        KeyFailed::Unavailable(_) | KeyFailed::SealBroken => Problem::unavailable().logged(failed),
-    })?;
-    hash(&peppered, &salt, &policy).map_err(|error| Problem::unavailable().logged(error))
-}
-
-fn too_weak(weakness: Weakness) -> Problem {
-    let fault = Fault { pointer: "/password".into(), code: weakness.code().into(), detail: weakness.to_string() };
-    Problem::password_too_weak().with_faults(vec![fault])
 }
 
 fn problem(refused: ResetRefused) -> Problem {

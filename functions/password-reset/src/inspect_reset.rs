@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use account::Secret;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::entity::connection::Status;
 
@@ -11,19 +12,28 @@ use crate::Deps;
 use crate::claim::Claim;
 use crate::open_orders::under_way;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
     token: Secret<String>,
 }
 
 /// Numbers alone: whoever holds only the mailbox learns no more than what a reset would do.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Inspected {
     factors: Vec<&'static str>,
     connections: usize,
     bots: usize,
     open_orders: usize,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("inspect_reset", "What a reset with this token would need and remove")
+        .details("Consumes nothing.")
+        .takes::<Form>()
+        .answers::<Inspected>(200, "Numbers alone.")
+        .refuses(&[Problem::reset_refused])
 }
 
 /// Shows it.

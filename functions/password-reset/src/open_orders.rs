@@ -11,13 +11,17 @@ use store::{Store, StoreError, Table};
 use strategy::order::{OrderKind, PlannedOrder, Side};
 
 /// An order as its owner knows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct ListedOrder {
+    #[schemars(with = "strategy::id::ClientOrderId")]
     client_order_id: String,
+    #[schemars(with = "strategy::market::Pair")]
     pair: String,
     side: &'static str,
     r#type: &'static str,
+    #[schemars(with = "strategy::money::Quantity")]
     quantity: String,
+    #[schemars(with = "Option<strategy::money::Price>")]
     price: Option<String>,
 }
 

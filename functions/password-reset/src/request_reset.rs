@@ -11,7 +11,8 @@ use account::email::EmailAddress;
 use account::id::JobId;
 use account::token::{Purpose, new_token};
 use api::problem::Fault;
-use api::{Answer, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::budget::{Kind, Stored, Whose};
 use store::entity::job::{Mail, Notice};
@@ -20,10 +21,19 @@ use store::transaction::request_reset::Requesting;
 
 use crate::Deps;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Form {
+    #[schemars(with = "shape::Email")]
     email: String,
+}
+
+/// In the contract.
+pub fn operation() -> Operation {
+    Operation::of("request_reset", "Mails a link for a new password")
+        .details("One answer for every address.")
+        .takes::<Form>()
+        .answers::<shape::Empty>(202, "If the address has an account, a mail is under way.")
 }
 
 /// Queues the link. Three reads and one transaction, whoever asks for whatever address.

@@ -42,7 +42,8 @@ pub struct StoredRecovery {
 }
 
 impl StoredRecovery {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
+    /// From a stored item.
+    pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             state: row.json("state")?,
             version: row.number("version")?,

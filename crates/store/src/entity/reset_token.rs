@@ -73,6 +73,43 @@ pub fn puts(user: UserId, cred_version: CredentialVersion, hash: &TokenHash, now
     ]
 }
 
+const SPEND: &str = "SET #used_at = :now, #used_by = :used_by";
+const SPEND_AND_DISOWN: &str =
+    "SET #used_at = :now, #used_by = :used_by, #not_me = :not_me, #not_me_until = :not_me_until, #ttl = :ttl";
+const OPEN: &str =
+    "attribute_exists(pk) AND attribute_not_exists(#used_at) AND #expires_at > :now AND #cred_version = :cred_version";
+
+/// The write that uses a token up, if it is open and of this credential version. `not_me` is the stored form of the "this was
+/// not me" token that is mailed about it, where one is.
+pub(crate) fn spent(
+    hash: &TokenHash,
+    cred_version: CredentialVersion,
+    used_by: &str,
+    not_me: Option<&TokenHash>,
+    now: WallTime,
+) -> Write {
+    let write = match not_me {
+        None => Write::update(Table::Identity, key(hash), SPEND),
+        Some(not_me) => {
+            let until = now.plus_seconds(NOT_ME_LIFE_S);
+            Write::update(Table::Identity, key(hash), SPEND_AND_DISOWN)
+                .value(":not_me", s(not_me.as_str()))
+                .value(":not_me_until", n(until.ms()))
+                .value(":ttl", n(until.plus_seconds(60).seconds()))
+        }
+    };
+    write
+        .when(OPEN)
+        .value(":now", n(now.ms()))
+        .value(":used_by", s(used_by))
+        .value(":cred_version", n(cred_version.value()))
+}
+
+/// The check that a token is its user's newest (RF-16).
+pub(crate) fn newest(user: UserId, hash: &TokenHash) -> Write {
+    Write::check(Table::Identity, pointer_key(user)).when("#newest = :hash").value(":hash", s(hash.as_str()))
+}
+
 impl Store {
     /// A token, read consistently.
     pub async fn find_reset(&self, hash: &TokenHash) -> Result<Option<ResetToken>, StoreError> {

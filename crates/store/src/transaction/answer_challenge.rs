@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use account::budget::{ChallengeAttempts, FactorBudget, ResetFactorBudget};
 use account::id::JobId;
+use account::recovery::{CancelledBy, Stage};
 use account::security_event::SecurityEvent;
 use account::token::TokenHash;
 use account::{SessionGeneration, UserId, WallTime};
@@ -19,9 +20,11 @@ use ulid::Ulid;
 use crate::attribute::{n, s};
 use crate::entity::budget::{Kind, Stored, Whose, budget_write, cleared};
 use crate::entity::job::{Mail, put_mail};
+use crate::entity::recovery::StoredRecovery;
 use crate::entity::session::Session;
 use crate::entity::user::{User, frozen_why};
 use crate::entity::{audit, challenge, user};
+use crate::transaction::cancel_recovery::cancel_writes;
 use crate::transaction::end_session::Replaced;
 use crate::transaction::spend_factor::Factor;
 use crate::transaction::start_session::{StartRefused, clear_login_budget, same_user, settled};
@@ -56,6 +59,8 @@ pub struct Answered<'a> {
     pub replaced: Option<&'a Replaced>,
     /// RC-5: the notice that a recovery code was used.
     pub notice: Option<(JobId, &'a Mail)>,
+    /// PR-14: the latest recovery, as read; one that is under way ends with this sign-in.
+    pub recovery: Option<&'a StoredRecovery>,
     pub id: Ulid,
     pub source: Option<IpAddr>,
     pub now: WallTime,
@@ -133,6 +138,7 @@ impl Store {
             token,
             replaced,
             notice,
+            recovery,
             id,
             source,
             now,
@@ -167,7 +173,23 @@ impl Store {
         if let Some((job, mail)) = notice {
             writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?);
         }
+        writes.extend(ends_recovery(user, *recovery, &id.to_string(), *now).map_err(StartRefused::Store)?);
         settled(self.transact(&id.to_string(), &writes).await)
+    }
+}
+
+/// PR-14: whoever signs in with a second factor has not lost it.
+pub(crate) fn ends_recovery(
+    user: &User,
+    recovery: Option<&StoredRecovery>,
+    written_by: &str,
+    now: WallTime,
+) -> Result<Vec<Write>, StoreError> {
+    match recovery {
+        Some(found) if found.state.stage(user.cred_version, now) != Stage::Over => {
+            cancel_writes(user.id, found.clone(), CancelledBy::SecondFactor, written_by, now)
+        }
+        Some(_) | None => Ok(Vec::new()),
     }
 }
 

@@ -28,7 +28,9 @@ use host::Host;
 
 use crate::attribute::{n, s};
 use crate::entity::job::{self, Mail, Notice};
+use crate::entity::recovery::StoredRecovery;
 use crate::entity::{credential, reset_token};
+use crate::transaction::answer_challenge::ends_recovery;
 use crate::transaction::fencing::{Attempt, FenceRefused, Fencing, Marker, Own, TAIL_S};
 use crate::transaction::spend_factor::Factor;
 use crate::write::Write;
@@ -114,6 +116,8 @@ impl Store {
         let marker = Marker { key: reset_token::key(what.token), attribute: "used_by" };
         let fencing = Fencing {
             event: SecurityEvent::PasswordReset,
+            // RC-5: wherever a recovery code is used, entries wait for a new factor.
+            beside: matches!(what.factor, Some(Factor::RecoveryCode(_))).then_some(SecurityEvent::RecoveryCodeUsed),
             user: what.user,
             cred_version: what.cred_version,
             marker: &marker,
@@ -122,7 +126,9 @@ impl Store {
             source: what.source,
         };
         let names: Vec<Item> = names(what).collect();
-        match self.fence(&fencing, host, |trying| own(what, trying)).await {
+        // PR-14: who shows a second factor here has not lost it.
+        let recovery = self.find_recovery(what.user).await?;
+        match self.fence(&fencing, host, |trying| own(what, recovery.as_ref(), trying)).await {
             Ok(fenced) => Ok(ResetDone { connections_removed: fenced.connections_removed }),
             Err(FenceRefused::Own(index)) => Err(refused(names.get(index).copied())),
             Err(FenceRefused::Changed) => Err(ResetRefused::TokenDead),
@@ -155,8 +161,12 @@ const fn refused(item: Option<Item>) -> ResetRefused {
     }
 }
 
-fn own(what: &Completing<'_>, trying: &Attempt<'_>) -> Result<Own, FenceRefused> {
-    let &Attempt { live, done_by, now, host, .. } = trying;
+fn own(
+    what: &Completing<'_>,
+    recovery: Option<&StoredRecovery>,
+    trying: &Attempt<'_>,
+) -> Result<Own, FenceRefused> {
+    let &Attempt { user, live, done_by, now, host, .. } = trying;
     let not_me_until = now.plus_seconds(reset_token::NOT_ME_LIFE_S);
     let mut writes = vec![
         Write::update(Table::Identity, reset_token::key(what.token), USE_TOKEN)
@@ -175,6 +185,7 @@ fn own(what: &Completing<'_>, trying: &Attempt<'_>) -> Result<Own, FenceRefused>
     writes.extend(what.factor.iter().flat_map(|factor| factor.own_writes(what.user, now)));
     let mail = notice(what, live.len(), now);
     writes.push(job::put_mail(JobId::new(host.entropy.ulid(now)), Some(what.user), &mail, now)?);
+    writes.extend(ends_recovery(user, recovery, done_by, now)?);
     Ok(Own { writes, ..Own::default() })
 }
 

@@ -50,6 +50,8 @@ const RESENDS_MAX: u32 = 4;
 #[derive(Debug)]
 pub struct Fencing<'a> {
     pub event: SecurityEvent,
+    /// An event that comes true with it and freezes as well: a recovery code used inside a reset (RC-5).
+    pub beside: Option<SecurityEvent>,
     pub user: UserId,
     /// The version under which the caller was admitted. Under any other one the event is refused.
     pub cred_version: CredentialVersion,
@@ -275,7 +277,7 @@ fn items(what: &Fencing<'_>, trying: &Attempt<'_>, own: Own) -> Result<(Vec<Writ
     let brings = consequences(what.event);
     let Own { mut writes, user_set, user_values } = own;
     let own_count = writes.len();
-    writes.push(user_write(what.event, &brings, user, user_set, user_values, now));
+    writes.push(user_write(what, &brings, user, user_set, user_values, now));
     if brings.removes_password {
         writes.push(Write::update(Table::Identity, credential::key(user.id), NO_PASSWORD).when("attribute_exists(pk)"));
     }
@@ -305,7 +307,7 @@ fn items(what: &Fencing<'_>, trying: &Attempt<'_>, own: Own) -> Result<(Vec<Writ
 
 /// The one write of `USER#`, composed of what the table says of the event.
 fn user_write(
-    event: SecurityEvent,
+    what: &Fencing<'_>,
     brings: &Consequences,
     user: &User,
     more: &str,
@@ -313,8 +315,9 @@ fn user_write(
     now: WallTime,
 ) -> Write {
     let (was_state, was_cooling, was_held) = trading_state_parts(user.trading_state);
-    let (state, cooling, held) = trading_state_parts(user.trading_state.after(event, now));
-    let frozen = user.frozen.after(event, now);
+    let (state, cooling, held) = trading_state_parts(user.trading_state.after(what.event, now));
+    let frozen = user.frozen.after(what.event, now);
+    let frozen = what.beside.map_or(frozen, |event| frozen.after(event, now));
     let raises = matches!(brings.fence, Fence::Raised);
     let (mut update, mut condition) = (STATE.to_owned(), AS_READ.to_owned());
     if brings.new_credential_version {

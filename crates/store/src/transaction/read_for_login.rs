@@ -6,6 +6,7 @@ use account::budget::{FactorBudget, LoginBudget};
 use crate::attribute::Row;
 use crate::entity::budget::{self, Kind, Stored, Whose};
 use crate::entity::credential::{self, Credential};
+use crate::entity::recovery::{self, StoredRecovery};
 use crate::entity::user::{self, User};
 use crate::{Key, Store, StoreError, Table};
 
@@ -17,6 +18,8 @@ pub struct ForLogin {
     pub step_up: Stored<LoginBudget>,
     pub credential: Option<Credential>,
     pub user: Option<User>,
+    /// PR-14: a sign-in with a second factor ends it.
+    pub recovery: Option<StoredRecovery>,
 }
 
 impl Store {
@@ -28,6 +31,7 @@ impl Store {
             budget::key(whose, Kind::StepUp),
             credential::key(user),
             user::key(user),
+            recovery::key(user),
         ];
         let rows = self.read_many(Table::Identity, &keys).await?;
         let find = |key: &Key| {
@@ -47,6 +51,7 @@ impl Store {
             step_up: login(find(&keys[2]))?,
             credential: find(&keys[3]).map(Credential::from_row).transpose()?,
             user: find(&keys[4]).map(User::from_row).transpose()?,
+            recovery: find(&keys[5]).map(StoredRecovery::from_row).transpose()?,
         })
     }
 }
