@@ -7,6 +7,7 @@ pub mod budget;
 pub mod email;
 pub mod epoch;
 pub mod id;
+pub mod limits;
 pub mod password;
 pub mod password_hash;
 pub mod recovery;
