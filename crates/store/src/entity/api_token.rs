@@ -82,8 +82,8 @@ impl ApiToken {
     pub fn is_alive(&self, user: &User, now: WallTime) -> bool {
         now < self.expires_at && self.trade_epoch == user.trade_epoch && self.cred_version == user.cred_version
     }
-    /// The two writes that store it.
-    pub fn writes(&self, hash: &TokenHash) -> Result<[Write; 2], StoreError> {
+    /// The writes that store it; over the list entry that names another text, when a broken-off making left one.
+    pub fn writes(&self, hash: &TokenHash, over: Option<&Row>) -> Result<Vec<Write>, StoreError> {
         let ttl = n(self.expires_at.seconds().saturating_add(60));
         let bots = self.bots.as_ref().map(json).transpose()?;
         let row = Row::keyed(&key(hash))
@@ -103,10 +103,16 @@ impl ApiToken {
             .with("created_at", n(self.created_at.ms()))
             .with("expires_at", n(self.expires_at.ms()))
             .with("ttl", ttl);
-        Ok([
-            Write::put(Table::Identity, key(hash), row).when("attribute_not_exists(pk)"),
-            Write::put(Table::Identity, list_key(self.user, self.id), entry).when("attribute_not_exists(pk)"),
-        ])
+        let entry = Write::put(Table::Identity, list_key(self.user, self.id), entry);
+        let mut writes = vec![Write::put(Table::Identity, key(hash), row).when("attribute_not_exists(pk)")];
+        match over {
+            None => writes.push(entry.when("attribute_not_exists(pk)")),
+            Some(old) => {
+                writes.push(entry.when("#token_hash = :old").value(":old", s(old.text("token_hash")?)));
+                writes.push(Write::delete(Table::Identity, key_of_entry(old)?));
+            }
+        }
+        Ok(writes)
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `USER#` check | credential version, generation and epoch as read, address verified (EV-4) |
 //! | `TOKENS#<user>` `SET`: `version` + 1 | version as read: of many at once each counts those before it |
-//! | `TOKEN#` and the list entry put | there are none |
+//! | `TOKEN#` and the list entry put | there are none; a repetition puts them over what its first try has left |
 //! | mail job, audit row | |
 //!
 //! The count is taken after the version was read and holds at the commit, since whoever makes one raises the version; a
@@ -18,7 +18,7 @@ use account::{UserId, WallTime};
 use ulid::Ulid;
 
 use crate::attribute::{n, truth};
-use crate::entity::api_token::{ApiToken, key_of_entry, set_key};
+use crate::entity::api_token::{ApiToken, key_of_entry, list_key, set_key};
 use crate::entity::audit;
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::user::{self, User};
@@ -90,7 +90,10 @@ impl Store {
             Some(row) => Some(row.number("version")?),
             None => None,
         };
-        if self.list_api_tokens(user, *now).await?.len() >= TOKENS_MAX {
+        // An earlier try of the same request: nobody has seen its text, so its place is taken (`Creation::repeated`).
+        let left = self.read(Table::Identity, &list_key(user.id, token.id)).await?;
+        let others = self.list_api_tokens(user, *now).await?.into_iter().filter(|other| other.id != token.id).count();
+        if others >= TOKENS_MAX {
             return Err(MakeTokenRefused::Full);
         }
         let counted = Write::update(Table::Identity, set_key(user.id), NEXT)
@@ -107,7 +110,7 @@ impl Store {
                 Some(version) => counted.when(SAME_SET).value(":version", n(version)),
             },
         ];
-        writes.extend(token.writes(hash)?);
+        writes.extend(token.writes(hash, left.as_ref())?);
         writes.push(put_mail(*job, Some(user.id), mail, *now)?);
         writes.push(audit::put(user.id, id, "token_made", None, *source, *now));
         match self.transact_surely(&id.to_string(), &writes).await {

@@ -65,7 +65,8 @@ async fn listed(world: &World, session: &str) -> Vec<Value> {
 async fn st_1_a_token_is_made_with_a_proof_shown_once_and_told_by_mail() {
     let world = World::new();
     let owner = owner(&world, EMAIL).await;
-    let without = post("/v1/tokens", &form()).bearer(&owner.session).header("idempotency-key", "a-request-without-a-proof");
+    let without =
+        post("/v1/tokens", &form()).bearer(&owner.session).header("idempotency-key", "a-request-without-a-proof");
     world.send(without).await.refused(403, "step_up_required");
     let bot = "bot_01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let wanted = json!({ "name": "grid (phone)", "scope": "trade", "bots": [bot], "expires_in_days": 7 });
@@ -124,7 +125,7 @@ async fn lg_4_a_token_reaches_nothing_that_needs_a_person() {
             .raw("application/json", &body)
             .bearer(&token)
             .header("x-step-up", &proof)
-            .header("idempotency-key", "two");
+            .header("idempotency-key", "the-key-of-two-request");
         world.send(asked).await.refused(403, "session_required");
     }
     // Nor is it a session in another guise.
@@ -132,7 +133,7 @@ async fn lg_4_a_token_reaches_nothing_that_needs_a_person() {
     assert_eq!(listed(&world, &owner.session).await.len(), 1);
     // The proof of a person was not spent on the way.
     let still = call("POST", "/v1/tokens").raw("application/json", &body).bearer(&owner.session);
-    secret(&world.send(still.header("x-step-up", &proof).header("idempotency-key", "three")).await);
+    secret(&world.send(still.header("x-step-up", &proof).header("idempotency-key", "the-key-of-three-request")).await);
 }
 
 #[tokio::test]
