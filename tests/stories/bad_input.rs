@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::routes::ALL;
 use api::{Policy, Route};
 use serde_json::{Value, json};
-use tests::world::{Answered, Owner, PAIR, World, dca};
+use tests::world::{Answered, Owner, PAIR, World, dca, fresh_key};
 
 /// Stands in every value that is sent; no answer may hold it.
 const CANARY: &str = "canary7f3a91";
@@ -99,7 +99,7 @@ async fn stored(world: &World) -> BTreeMap<String, BTreeSet<String>> {
     for table in ["identity", "vault", "trading", "market", "outbox", "paper"] {
         let items = world.dump(table).await.into_iter().filter(|item| {
             let pk = item["pk"].as_str().unwrap_or_default();
-            !["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind))
+            !["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#", "IDEMPOTENCY#"].iter().any(|kind| pk.starts_with(kind))
         });
         all.insert(
             table.to_owned(),
@@ -134,6 +134,10 @@ impl Asked<'_> {
         };
         if !proof.is_empty() {
             headers.push(("x-step-up", &proof));
+        }
+        let key = fresh_key();
+        if route.creates() {
+            headers.push(("idempotency-key", &key));
         }
         let shown = format!(
             "{} {path} {content_type:?} {}",
@@ -184,7 +188,7 @@ fn is_a_problem(answered: &Answered, shown: &str) {
         (answered.body["code"].as_str().expect("a code"), answered.body["status"].as_u64().expect("a status"));
     assert_eq!(status, u64::from(answered.status.as_u16()), "{shown}");
     assert!(
-        api::problem::CATALOGUE.iter().any(|(known, as_status, _)| *known == code && u64::from(*as_status) == status),
+        api::problem::CATALOGUE.iter().any(|kind| kind.code == code && u64::from(kind.status) == status),
         "{code} {status} is not in the catalogue: {shown}"
     );
     assert!(

@@ -43,13 +43,24 @@ pub(crate) struct Body<'a> {
     errors: &'a [Fault],
 }
 
+/// A row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    pub code: &'static str,
+    pub status: u16,
+    pub title: &'static str,
+    /// Makes one.
+    pub problem: fn() -> Problem,
+}
+
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $name:ident = $status:literal $code:literal, $title:literal, $detail:literal;)*) => {
         impl Problem {
             $($(#[$doc])* pub fn $name() -> Self { Self::new($status, $code, $title, $detail) })*
         }
-        /// Every code with its status and title: what the contract documents.
-        pub const CATALOGUE: &[(&str, u16, &str)] = &[$(($code, $status, $title)),*];
+        /// Every kind of problem: what the contract documents.
+        pub const CATALOGUE: &[Kind] =
+            &[$(Kind { code: $code, status: $status, title: $title, problem: Problem::$name }),*];
     };
 }
 
@@ -90,6 +101,10 @@ catalogue! {
     second_factor_in_use = 409 "second_factor_in_use", "A real key depends on it", "Detach the keys of real exchanges before removing the last second factor.";
     no_second_factor = 409 "no_second_factor", "There is no second factor", "Add one under POST /v1/second-factors/totp first.";
     enrolment_refused = 400 "enrolment_refused", "Code refused", "The code does not match, was used, or the enrolment is older than ten minutes. Start again.";
+    /// PK-1, PK-2: a wrong answer, of another ceremony, or too late: one answer.
+    passkey_refused = 400 "passkey_refused", "Passkey refused", "The passkey's answer does not belong to this request, or took longer than five minutes. Begin again.";
+    passkey_exists = 409 "passkey_exists", "This passkey is registered", "Use another device or another security key.";
+    passkeys_full = 409 "passkeys_full", "Too many passkeys", "An account has at most 10 passkeys. Remove one first.";
     email_not_verified = 403 "email_not_verified", "Verify your e-mail first", "Open the link in the mail we sent, or ask for a new one with POST /v1/signup/resend.";
     password_too_weak = 422 "password_too_weak", "Choose another password", "Use at least 15 characters that are not a common password.";
     cooling_off = 409 "cooling_off", "The account is cooling off", "New keys can be attached once the time named in detail has come.";
@@ -155,6 +170,14 @@ impl Problem {
     pub fn detail(&self) -> &str {
         &self.detail
     }
+    /// Names the kind of problem for good; its page in `docs/problems` is published there.
+    pub fn type_uri(&self) -> String {
+        format!("https://shearpin.dev/problems/{}", self.code)
+    }
+    /// The kind of problem in a few words.
+    pub const fn title(&self) -> &'static str {
+        self.title
+    }
     /// The stable code.
     pub const fn code(&self) -> &'static str {
         self.code
@@ -179,7 +202,7 @@ impl From<store::StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = Body {
-            r#type: format!("https://shearpin.dev/problems/{}", self.code),
+            r#type: self.type_uri(),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,

@@ -350,7 +350,7 @@ async fn st_1_a_guarded_route_spends_a_proof_for_exactly_this_request() {
 #[test]
 fn every_code_of_the_catalogue_is_stable_and_means_one_thing() {
     let mut seen = std::collections::BTreeMap::new();
-    for (code, status, title) in api::problem::CATALOGUE {
+    for api::problem::Kind { code, status, title, .. } in api::problem::CATALOGUE {
         assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
         assert!((400..600).contains(status) && !title.is_empty());
         assert_eq!(seen.insert(code, status), None, "{code} twice");

@@ -131,8 +131,8 @@ pub(super) fn problems(route: &Route, operation: &Operation) -> BTreeMap<u16, BT
 pub(super) fn refusal(status: u16, codes: &BTreeSet<&'static str>) -> Value {
     let lines: Vec<String> = CATALOGUE
         .iter()
-        .filter(|(code, ..)| codes.contains(code))
-        .map(|(code, _, title)| format!("`{code}`: {title}."))
+        .filter(|kind| codes.contains(kind.code))
+        .map(|kind| format!("`{}`: {}.", kind.code, kind.title))
         .collect();
     let mut headers = Map::new();
     if matches!(status, 429 | 503) {
