@@ -41,7 +41,7 @@ pub async fn place(deps: &Deps, intent: &Intent, venue: Venue, order: &PlannedOr
     let facts = Facts {
         order,
         pair,
-        allowed_pairs: &connection.allowed_pairs,
+        allowed_pairs: connection.allowed_pairs_at(now),
         order_quote_max: connection.order_quote_max,
         equity: connection.equity.map(|(amount, _)| amount),
         candles: &candles,

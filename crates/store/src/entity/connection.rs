@@ -2,9 +2,12 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | vault | `USER#<user>` | `CONN#<connection>` | `status` S `LIVE`, `REVOKED`; `epoch` N; `exchange`, `label` S; `wrapped_dk` S (base64; absent when revoked); `secret_arn` S; `fingerprint` S; `verdict` S `accepted`, `refused`; `verdict_at` N; `allowed_pairs` S (JSON list); `order_quote_max` S (decimal); `equity_quote` S, `equity_at` N (last recorded balance); `hour`, `day` N and `turnover_hour`, `turnover_day` N (1e-8 quote, GU-5); `created_at`, `revoked_at` N; `revoked_by` S; `ttl` N once revoked |
+//! | vault | `USER#<user>` | `CONN#<connection>` | `status` S `LIVE`, `REVOKED`; `epoch` N; `exchange`, `label` S; `wrapped_dk` S (base64; absent when revoked); `secret_arn` S; `fingerprint` S; `verdict` S `accepted`, `refused`; `verdict_at` N; `allowed_pairs` S (JSON list); `order_quote_max` S (decimal); `loosening_wait_h` N (absent is 24); `pending_pairs` S (JSON list), `pending_wait_h` N, `pending_at` N (wall ms): looser limits that hold from then on instead, all absent otherwise (ST-3); `limits_version` N (absent is 0); `equity_quote` S, `equity_at` N (last recorded balance); `hour`, `day` N and `turnover_hour`, `turnover_day` N (1e-8 quote, GU-5); `created_at`, `revoked_at` N; `revoked_by` S; `ttl` N once revoked |
 //! | vault | `FINGERPRINT#<keyed hash of the key id>` | `FINGERPRINT` | `user`, `connection` S |
 
+use std::collections::BTreeSet;
+
+use account::limits::{LOOSENING_WAIT_H_MIN, Limits};
 use account::{ConnectionId, Epoch, UserId, WallTime};
 use strategy::market::Pair;
 use strategy::money::Amount;
@@ -37,6 +40,11 @@ pub const STATUS_ATTRIBUTES: &[&str] = &[
     "verdict_at",
     "allowed_pairs",
     "order_quote_max",
+    "loosening_wait_h",
+    "pending_pairs",
+    "pending_wait_h",
+    "pending_at",
+    "limits_version",
     "equity_quote",
     "equity_at",
     "created_at",
@@ -52,6 +60,15 @@ pub enum Status {
     Revoked { at: WallTime, by: String },
 }
 
+/// Looser limits that wait for their moment (ST-3). No job brings it: from `at` on they are the ones that every condition
+/// looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingLimits {
+    pub allowed_pairs: Vec<Pair>,
+    pub loosening_wait_h: u32,
+    pub at: WallTime,
+}
+
 /// A connection without its wrapped key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -65,7 +82,14 @@ pub struct Connection {
     pub secret_arn: String,
     pub verdict_accepted: bool,
     pub verdict_at: WallTime,
+    /// As last set. What holds at a moment is [`Connection::allowed_pairs_at`]'s answer.
     pub allowed_pairs: Vec<Pair>,
+    /// How long a loosening waits, in hours.
+    pub loosening_wait_h: u32,
+    /// Looser limits that were asked for.
+    pub waiting: Option<WaitingLimits>,
+    /// Raised by every change of limits.
+    pub limits_version: u64,
     /// GU-4: the largest value of one order, in quote.
     pub order_quote_max: Amount,
     /// Last recorded equity in quote with its time, when known.
@@ -101,6 +125,14 @@ impl Connection {
             }
             _ => None,
         };
+        let waiting = match row.number_if("pending_at")? {
+            Some(at) => Some(WaitingLimits {
+                allowed_pairs: row.json("pending_pairs")?,
+                loosening_wait_h: row.number("pending_wait_h")?,
+                at: WallTime::from_ms(at),
+            }),
+            None => None,
+        };
         Ok(Self {
             id: id("sk", "CONN#")?.parse().map_err(|_| bad("sk"))?,
             user: id("pk", "USER#")?.parse().map_err(|_| bad("pk"))?,
@@ -112,11 +144,46 @@ impl Connection {
             verdict_accepted: row.text("verdict")? == "accepted",
             verdict_at: WallTime::from_ms(row.number("verdict_at")?),
             allowed_pairs: row.json("allowed_pairs")?,
+            loosening_wait_h: row.number_if("loosening_wait_h")?.unwrap_or(LOOSENING_WAIT_H_MIN),
+            waiting,
+            limits_version: row.number_if("limits_version")?.unwrap_or(0),
             order_quote_max: Amount::parse(row.text("order_quote_max")?).map_err(|_| bad("order_quote_max"))?,
             equity,
             created_at: WallTime::from_ms(row.number("created_at")?),
         })
     }
+}
+
+impl Connection {
+    /// The pairs that may be traded at a moment: those that waited, once their moment has come.
+    pub fn allowed_pairs_at(&self, now: WallTime) -> &[Pair] {
+        match &self.waiting {
+            Some(waiting) if waiting.at <= now => &waiting.allowed_pairs,
+            Some(_) | None => &self.allowed_pairs,
+        }
+    }
+    /// The limits that hold at a moment.
+    pub fn limits_at(&self, now: WallTime) -> Limits {
+        match &self.waiting {
+            Some(waiting) if waiting.at <= now => waiting.limits(),
+            Some(_) | None => {
+                Limits { allowed_pairs: texts(&self.allowed_pairs), loosening_wait_h: self.loosening_wait_h }
+            }
+        }
+    }
+    /// What still waits at a moment.
+    pub fn waiting_at(&self, now: WallTime) -> Option<&WaitingLimits> {
+        self.waiting.as_ref().filter(|waiting| waiting.at > now)
+    }
+}
+impl WaitingLimits {
+    /// As limits.
+    pub fn limits(&self) -> Limits {
+        Limits { allowed_pairs: texts(&self.allowed_pairs), loosening_wait_h: self.loosening_wait_h }
+    }
+}
+fn texts(pairs: &[Pair]) -> BTreeSet<String> {
+    pairs.iter().map(Pair::to_string).collect()
 }
 
 /// A connection that is about to be attached: everything of it that is stored. Becomes LIVE by

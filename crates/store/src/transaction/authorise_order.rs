@@ -3,7 +3,7 @@
 //! | write | condition |
 //! | --- | --- |
 //! | intent: PROPOSED to AUTHORISED, `authorised_at`, `trade_id_seen`; from here to its end in the index of the user (G2) | PROPOSED, not stale, at this epoch and run |
-//! | connection: GU-5 counters | LIVE, at this epoch, pair allowed; entries: verdict accepted |
+//! | connection: GU-5 counters | LIVE, at this epoch, pair allowed now (ST-3); entries: verdict accepted |
 //! | user: check | at this epoch, `fencing_until` past; entries: `frozen_until` past and ACTIVE, or COOLING that is past or on paper |
 //! | bot: check | at this run; base order: RUNNING; averaging order: RUNNING or FINISHING |
 //! | deal: check | open |
@@ -253,7 +253,7 @@ fn writes(what: &Authorising<'_>, windows: Windows, now: WallTime) -> Vec<Write>
                 .value(":run", n(intent.run))
                 .value(":trade_id", n(what.trade_id_seen))
                 .value(":user_key", s(format!("USER#{}", intent.user))),
-            Item::Connection => authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units),
+            Item::Connection => authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units, now),
             Item::User => authorising::user(
                 intent.user,
                 intent.epoch,
@@ -303,7 +303,7 @@ fn refusal(cancelled: &Cancelled, what: &Authorising<'_>, now: WallTime) -> Opti
         Item::Connection => match authorising::connection_refusal(
             found,
             what.intent.epoch,
-            Some(what.pair),
+            Some((what.pair, now)),
             what.order.key.slot.role.is_entry(),
         ) {
             Some(authorising::ConnectionRefusal::Fenced) => AuthoriseRefused::ConnectionFenced,

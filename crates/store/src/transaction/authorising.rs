@@ -90,7 +90,12 @@ macro_rules! live {
 }
 macro_rules! live_pair {
     () => {
-        concat!(live!(), " AND contains(#allowed_pairs, :pair)")
+        // ST-3: looser limits take the place of the former ones at their moment, with no job in between.
+        concat!(
+            live!(),
+            " AND ((#pending_at <= :now AND contains(#pending_pairs, :pair)) \
+            OR ((attribute_not_exists(#pending_at) OR #pending_at > :now) AND contains(#allowed_pairs, :pair)))"
+        )
     };
 }
 macro_rules! live_pair_entry {
@@ -123,6 +128,7 @@ pub(super) fn counted(
     windows: Windows,
     at: Window,
     value_units: u64,
+    now: WallTime,
 ) -> Write {
     let (expression, exit_if, entry_if) = match windows {
         Windows(Some(seen)) if seen.day >= at.day && seen.hour >= at.hour => {
@@ -138,6 +144,7 @@ pub(super) fn counted(
         intent,
     )
     .value(":pair", s(quoted(pair)))
+    .value(":now", n(now.ms()))
     .value(":hour", n(at.hour))
     .value(":day", n(at.day))
     .value(":value", n(value_units));
@@ -167,18 +174,23 @@ pub(super) enum ConnectionRefusal {
     PairNotAllowed,
     KeyNotAccepted,
 }
-/// Reads the reason off the item found; `None`: only the counters' window had moved.
+/// Reads the reason off the item found, the pair's at its moment; `None`: only the counters' window had moved.
 pub(super) fn connection_refusal(
     found: Option<&Row>,
     epoch: Epoch,
-    pair: Option<&Pair>,
+    pair: Option<(&Pair, WallTime)>,
     entry: bool,
 ) -> Option<ConnectionRefusal> {
     let Some(row) = found else { return Some(ConnectionRefusal::Fenced) };
     if row.text_if("status") != Some("LIVE") || row.number::<u64>("epoch").ok() != Some(epoch.value()) {
         return Some(ConnectionRefusal::Fenced);
     }
-    if pair.is_some_and(|pair| !row.text_if("allowed_pairs").unwrap_or("").contains(&quoted(pair))) {
+    let is_allowed = |(pair, now): (&Pair, WallTime)| {
+        let is_loosened = row.number::<i64>("pending_at").is_ok_and(|at| at <= now.ms());
+        let pairs = row.text_if(if is_loosened { "pending_pairs" } else { "allowed_pairs" }).unwrap_or("");
+        pairs.contains(&quoted(pair))
+    };
+    if pair.is_some_and(|pair| !is_allowed(pair)) {
         return Some(ConnectionRefusal::PairNotAllowed);
     }
     if entry && row.text_if("verdict") != Some("accepted") {
@@ -268,8 +280,14 @@ mod tests {
             .with("status", s("LIVE"))
             .with("epoch", n(1))
             .with("allowed_pairs", s(r#"["ETH-USDT","BTC-USDT"]"#));
-        let refused =
-            |pair: &str| connection_refusal(Some(&row), Epoch::FIRST, Some(&pair.parse().expect("pair")), false);
+        let refused = |pair: &str| {
+            connection_refusal(
+                Some(&row),
+                Epoch::FIRST,
+                Some((&pair.parse().expect("pair"), WallTime::from_ms(0))),
+                false,
+            )
+        };
         assert_eq!(refused("ETH-USDT"), None);
         for other in ["TH-USDT", "ETH-USD", "WETH-USDT"] {
             assert_eq!(refused(other), Some(ConnectionRefusal::PairNotAllowed), "{other}");

@@ -1,6 +1,7 @@
 //! What is written together, one file per verb and noun.
 
 pub mod abandon_secret;
+pub mod add_passkey;
 pub mod answer_challenge;
 pub mod attach_connection;
 pub mod authorise_cancel;
@@ -10,6 +11,7 @@ pub mod authorising;
 pub mod begin_shred;
 pub mod cancel_recovery;
 pub mod change_bot;
+pub mod change_limits;
 pub mod close_intent;
 pub mod commit_decision;
 pub mod complete_recovery;
@@ -31,11 +33,13 @@ pub mod read_for_login;
 pub mod record_outcome;
 pub mod record_password_check;
 pub mod record_query;
+pub mod remove_passkey;
 pub mod remove_totp;
 pub mod reopen_login;
 pub mod replace_recovery_codes;
 pub mod request_reset;
 pub mod revoke_api_token;
+pub mod sign_in_with_passkey;
 pub mod sign_up;
 pub mod spend_factor;
 pub mod spend_step_up;
