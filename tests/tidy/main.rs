@@ -4,13 +4,18 @@
 //! fails the rule, so that it is taken out.
 
 mod alarms;
+mod asvs;
+mod contract;
 mod directions;
+mod pages;
 mod paths;
 mod permissions;
+mod requirements;
 mod routes;
 mod shells;
 mod source;
 mod template;
+mod traces;
 mod tree;
 mod words;
 
