@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::routes::ALL;
 use api::{Policy, Route};
 use serde_json::json;
-use tests::world::{Answered, Browser, Owner, World, dca};
+use tests::world::{Answered, Browser, Owner, World, dca, fresh_key};
 
 /// Routes that ask for nothing. A new one needs a reason here; nothing else may leave the session out (LG-4).
 const PUBLIC: [&str; 12] = [
@@ -58,7 +58,7 @@ async fn stored(world: &World) -> BTreeSet<String> {
     for table in ["identity", "vault", "trading", "market", "outbox", "paper"] {
         for mut item in world.dump(table).await {
             let pk = item["pk"].as_str().unwrap_or_default();
-            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#"].iter().any(|kind| pk.starts_with(kind)) {
+            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#", "IDEMPOTENCY#"].iter().any(|kind| pk.starts_with(kind)) {
                 continue;
             }
             item.remove("seen_at");
@@ -68,7 +68,11 @@ async fn stored(world: &World) -> BTreeSet<String> {
     all
 }
 async fn send(browser: &Browser, route: &Route, path: &str, headers: &[(&str, &str)]) -> Answered {
+    let key = fresh_key();
     let mut all = vec![("content-type", "application/json")];
+    if route.creates() {
+        all.push(("idempotency-key", &key));
+    }
     all.extend(headers);
     browser.raw(route.method(), path, b"{}".to_vec(), &all).await
 }

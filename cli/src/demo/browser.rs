@@ -1,5 +1,7 @@
 //! Talks to the API as any client would: HTTP and JSON, a session token, step-up where a route asks for it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use local_stack::Up;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -15,6 +17,12 @@ pub struct Browser {
     pub password: String,
     pub email: String,
     seed: Option<Vec<u8>>,
+}
+
+/// A key that no request of this story had; keys are an account's own, and a story's accounts are new.
+fn fresh_key() -> String {
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    format!("request-of-the-demo-{}", GIVEN.fetch_add(1, Ordering::Relaxed))
 }
 
 /// An answer.
@@ -61,12 +69,16 @@ impl Browser {
         body: Option<&str>,
         proof: Option<&str>,
     ) -> Result<Answered, Stopped> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
         if let Some(proof) = proof {
             request = request.header("x-step-up", proof);
+        }
+        if method == Method::POST {
+            // Routes that create something want a fresh key; the others do not look at it.
+            request = request.header("idempotency-key", fresh_key());
         }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());

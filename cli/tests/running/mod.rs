@@ -234,6 +234,10 @@ impl Person {
         if let Some(proof) = proof {
             request = request.header("x-step-up", proof);
         }
+        // Routes that create something want a fresh key; the others do not look at it.
+        static GIVEN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let given = GIVEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        request = request.header("idempotency-key", format!("request-of-a-test-{given}"));
         self.send(request.body(body.to_owned())).await
     }
     pub async fn post(&self, wanted: u16, path: &str, body: &Value) -> Value {

@@ -25,6 +25,14 @@ pub fn operation() -> Operation {
 /// Answers 201 with the bot.
 pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let user = &request.session()?.user;
+    let creation = request.creation()?;
+    let id_of_bot = BotId::new(creation.id);
+    // An earlier try may have made it, and what it was made of may not pass any more.
+    if creation.repeated
+        && let Some(made) = made_before(&deps, &request, id_of_bot).await?
+    {
+        return Ok(made);
+    }
     let (form, settings) = door::settings(&request)?;
     let named = settings.connection.as_deref().ok_or_else(|| {
         door::refuse(vec![door::one("/connection", "required", "Name the connection that the bot trades with.")])
@@ -42,7 +50,7 @@ pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Pro
         door::startable(&door::plan(&settings.strategy, &rules, &state)?)?;
     }
     let bot = Bot {
-        id: BotId::new(deps.fresh()),
+        id: id_of_bot,
         user: user.id,
         connection: id,
         exchange: connection.exchange.clone(),
@@ -63,7 +71,16 @@ pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Pro
         created_at: deps.host.clock.now(),
     };
     if !deps.store.create_bot(&bot).await? {
-        return Err(Problem::try_again());
+        // There is one of this name: a lost answer was asked for again, or an earlier try was only slow.
+        return made_before(&deps, &request, id_of_bot).await?.ok_or_else(Problem::try_again);
     }
     Ok(Answer::created(&view::bot(&bot, Some(&connection), user.trade_epoch)))
+}
+
+/// The bot that an earlier try of this request made.
+async fn made_before(deps: &Deps, request: &Request, id: BotId) -> Result<Option<Answer>, Problem> {
+    let user = &request.session()?.user;
+    let Some(bot) = deps.store.find_bot(id).await?.filter(|bot| bot.user == user.id) else { return Ok(None) };
+    let shown = view::bot_with_connection(deps, &bot, user.trade_epoch).await?;
+    Ok(Some(Answer::created(&shown)))
 }

@@ -46,7 +46,8 @@ async fn call(
         request = request.header("authorization", format!("Bearer {token}"));
     }
     if body.is_some() {
-        request = request.header("content-type", "application/json");
+        request =
+            request.header("content-type", "application/json").header("idempotency-key", world.ulid().to_string());
     }
     let body = body.map_or_else(axum::body::Body::empty, |b| axum::body::Body::from(b.to_string()));
     let router = function_bots::router(&world.host_of("bots")).unwrap();

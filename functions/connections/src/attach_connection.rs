@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use account::ConnectionId;
 use api::{Answer, Operation, Problem, Request};
 use store::transaction::attach_connection::may_attach;
 
@@ -36,10 +37,18 @@ pub(crate) fn operation() -> Operation {
 /// The step-up was spent before this runs; its proof carries the epoch that the connection will have (RF-19).
 pub(crate) async fn attach_connection(deps: Arc<Deps>, mut request: Request) -> Result<Answer, Problem> {
     let proof = request.take_step_up()?;
-    let user = request.session()?.user;
+    let user = &request.session()?.user;
+    let creation = request.creation()?;
+    let id = ConnectionId::new(creation.id);
+    // An earlier try may have made it LIVE and broken off; the key would be refused as in use.
+    if creation.repeated
+        && let Some(connection) = deps.store.find_connection(user.id, id).await?
+    {
+        return Ok(Answer::created(&OneConnection::of(&connection)));
+    }
     let wanted = request.json::<AttachForm>()?.read(&deps.sealer)?;
-    may_attach(&user, wanted.candidate.exchange().as_str(), deps.host.clock.now()).map_err(refused)?;
-    let id = attach::run(&deps, &proof, &user, wanted).await?;
+    may_attach(user, wanted.candidate.exchange().as_str(), deps.host.clock.now()).map_err(refused)?;
+    attach::run(&deps, &proof, user, id, wanted).await?;
     let connection = deps.store.find_connection(user.id, id).await?.ok_or_else(Problem::outcome_unknown)?;
     tracing::info!(user = %user.id, connection = %id, "a key was attached");
     Ok(Answer::created(&OneConnection::of(&connection)))

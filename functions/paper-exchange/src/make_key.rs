@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use account::{Secret, UserId};
 use api::problem::Fault;
-use api::{Answer, Operation, Problem, Request};
+use api::{Answer, Creation, Operation, Problem, Request};
 use paper::account::Account;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use store::StoreError;
 
 use crate::Deps;
@@ -23,7 +24,7 @@ const DEFAULT_BALANCE: (&str, u32) = ("USDT", 10_000);
 const UNITS_MAX: u32 = 1_000_000_000;
 /// Assets at most.
 const ASSETS_MAX: usize = 50;
-/// Random bytes of a key and of a secret; 64 hex characters each, as long as Binance's.
+/// Random bytes of a secret; 64 hex characters, as long as Binance's, and so is a key's name.
 const KEY_BYTES: usize = 32;
 
 /// What may be asked for.
@@ -100,7 +101,7 @@ pub(crate) fn operation() -> Operation {
 /// The endpoint: parse, make, answer.
 pub(crate) async fn answer(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let form: MakeKey = if request.body().is_empty() { MakeKey::default() } else { request.json()? };
-    let made = make_key(&deps, request.session()?.user_id(), form).await?;
+    let made = make_key_for(&deps, request.session()?.user_id(), form, request.creation()?).await?;
     // EXPOSE: the maker of a key sees its secret, once.
     let api_secret = made.api_secret.expose(Clone::clone);
     Ok(Answer::created(&KeyMade { api_key: made.api_key, api_secret }))
@@ -108,11 +109,23 @@ pub(crate) async fn answer(deps: Arc<Deps>, request: Request) -> Result<Answer, 
 
 /// Opens an account with these balances and makes a key to it.
 pub async fn make_key(deps: &Deps, user: UserId, form: MakeKey) -> Result<NewKey, MakeKeyRefused> {
+    let creation = Creation { id: deps.entropy.ulid(deps.clock.now()), repeated: false };
+    make_key_for(deps, user, form, creation).await
+}
+
+/// The same for one request: its repetition finds the key that an earlier try has made.
+async fn make_key_for(deps: &Deps, user: UserId, form: MakeKey, creation: Creation) -> Result<NewKey, MakeKeyRefused> {
+    // The name is no secret; from the creation it follows, so that there is one key for one request.
+    let api_key = hex::encode(Sha256::digest(format!("shearpin paper key|{}", creation.id)));
+    if creation.repeated
+        && let Some(made) = made_before(deps, user, &api_key).await?
+    {
+        return Ok(made);
+    }
     let balances = balances(form.balances).map_err(MakeKeyRefused::Balances)?;
     let opened = Account::open(balances).map_err(|error| StoreError::Corrupt { what: error.to_string() })?;
     let now = deps.clock.now();
-    let id = AccountId::new(deps.entropy.ulid(now));
-    let api_key = hex::encode(deps.entropy.bytes::<KEY_BYTES>());
+    let id = AccountId::new(creation.id);
     let secret = hex::encode(deps.entropy.bytes::<KEY_BYTES>());
     let new = ApiKey {
         account: id,
@@ -125,9 +138,14 @@ pub async fn make_key(deps: &Deps, user: UserId, form: MakeKey) -> Result<NewKey
     let [put_key, count] = key::put(&api_key, &new);
     match commit(deps, &[put_key, count, account_item::put_new(id, &opened)?]).await? {
         Committed::Yes => Ok(NewKey { api_key, api_secret: Secret::new(secret) }),
-        // Key and account are random: the one condition that fails is the count.
-        Committed::Outdated => Err(MakeKeyRefused::TooManyKeys),
+        // An earlier try was only slow, or the count is full.
+        Committed::Outdated => made_before(deps, user, &api_key).await?.ok_or(MakeKeyRefused::TooManyKeys),
     }
+}
+
+async fn made_before(deps: &Deps, user: UserId, api_key: &str) -> Result<Option<NewKey>, StoreError> {
+    let found = key::find(&deps.store, api_key).await?.filter(|key| key.user == user);
+    Ok(found.map(|key| NewKey { api_key: api_key.to_owned(), api_secret: key.secret }))
 }
 
 fn balances(asked: Option<BTreeMap<String, String>>) -> Result<Vec<(String, Decimal)>, Vec<Fault>> {

@@ -17,7 +17,9 @@ use tower::ServiceExt;
 use world::World;
 
 async fn post(router: &axum::Router, token: Option<&str>, body: &str) -> (u16, Value) {
-    let mut request = http::Request::post("/v1/paper/keys").header("content-type", "application/json");
+    let mut request = http::Request::post("/v1/paper/keys")
+        .header("content-type", "application/json")
+        .header("idempotency-key", format!("key-of-{:016x}", body.len()));
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -42,7 +44,12 @@ async fn a_session_makes_keys_and_everybody_else_does_not() {
     let [session, listed] = session.writes(&hash);
     let writes = [session, listed, Write::put(Table::Identity, user::key(owner.id), owner.to_row())];
     assert!(store.transact("session", &writes).await.is_ok());
-    let gate = api::Gate { store, clock: world.deps.clock.clone(), entropy: world.deps.entropy.clone(), allowed_origin: "https://shearpin.test".into() };
+    let gate = api::Gate {
+        store,
+        clock: world.deps.clock.clone(),
+        entropy: world.deps.entropy.clone(),
+        allowed_origin: "https://shearpin.test".into(),
+    };
     let router = with_own_routes(gate, world.deps.clone());
 
     let (status, problem) = post(&router, None, "{}").await;

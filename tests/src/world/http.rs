@@ -1,6 +1,7 @@
 //! Someone who speaks HTTP with the product, in process: the whole router, every policy.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
@@ -32,6 +33,16 @@ impl Answered {
         assert!(!self.status.is_success(), "not refused: {} {}", self.status, self.body);
         self.body["code"].as_str().unwrap_or("no code")
     }
+}
+
+/// Whether a call needs an `Idempotency-Key`.
+pub fn creates(method: &str, path: &str) -> bool {
+    api::routes::ALL.iter().any(|(_, route)| route.creates() && route.method() == method && route.path() == path)
+}
+/// A key that no request of this process had.
+pub fn fresh_key() -> String {
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    format!("key-of-a-story-{:08}", GIVEN.fetch_add(1, Ordering::Relaxed))
 }
 
 /// One person at a browser.
@@ -68,10 +79,15 @@ impl Browser {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        // A creating route wants a key; a story that means a certain one gives it.
+        if creates(method, path) && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("idempotency-key")) {
+            request = request.header("idempotency-key", fresh_key());
+        }
         let body = body.map_or_else(Body::empty, |text| Body::from(text.to_owned()));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        crate::contract::keeps(method, path, parts.status, &parts.headers, &bytes);
         Answered {
             status: parts.status,
             headers: parts.headers,
@@ -88,6 +104,7 @@ impl Browser {
         let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        crate::contract::keeps(method, path, parts.status, &parts.headers, &bytes);
         Answered {
             status: parts.status,
             headers: parts.headers,
@@ -108,6 +125,15 @@ impl Browser {
         self.send("POST", path, Some(&body.to_string()), &[]).await
     }
     /// `GET`.
+    /// So many equal posts at once.
+    pub async fn at_once(&self, count: usize, path: &str, body: &Value) -> Vec<Answered> {
+        let mut running = tokio::task::JoinSet::new();
+        for _ in 0..count {
+            let (browser, path, body) = (self.clone(), path.to_owned(), body.clone());
+            running.spawn(async move { browser.post(&path, &body).await });
+        }
+        running.join_all().await
+    }
     pub async fn get(&self, path: &str) -> Answered {
         self.send("GET", path, None, &[]).await
     }

@@ -19,7 +19,7 @@ use strategy::market::Pair;
 
 pub use candles::{CandleTape, flat, minute};
 pub use clock::FakeClock;
-pub use http::{Answered, Browser};
+pub use http::{Answered, Browser, creates, fresh_key};
 pub use owner::{Owner, dca, newest_token};
 pub use transport::{Faulty, Lost};
 

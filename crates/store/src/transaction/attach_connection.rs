@@ -138,8 +138,10 @@ impl Store {
             }
             let dead = self.claim_on(user_id, &new.fingerprint, Some(new.id)).await?;
             let writes = writes(&attaching, &user, dead, now)?;
-            // One name per set of writes: under the same name another content would be refused.
-            let token = format!("{}{attempt}", new.id);
+            // One name per set of writes: under the same name another content would be refused. By the secret, which is new
+            // with every try; the connection is the same when a request is repeated.
+            let secret = attaching.secret_name.rsplit('/').next().unwrap_or_default();
+            let token = format!("{secret}-{attempt}");
             match self.commit(&token, &writes).await {
                 Ok(()) => return Ok(()),
                 Err(TransactFailed::Store(StoreError::OutcomeUnknown { what })) => {

@@ -30,13 +30,14 @@ struct Attach {
     ulid: ulid::Ulid,
 }
 
-/// Runs the steps after the step-up.
+/// Runs the steps after the step-up. `id` names the connection at every try of the same request.
 pub(crate) async fn run(
     deps: &Deps,
     proof: &StepUpProof,
     user: &User,
+    id: ConnectionId,
     wanted: Wanted,
-) -> Result<ConnectionId, Problem> {
+) -> Result<(), Problem> {
     let now = deps.host.clock.now();
     let (candidate, limits) = wanted.parts();
     probe_permissions::probe_permissions(deps, &candidate).await?;
@@ -44,7 +45,6 @@ pub(crate) async fn run(
         deps.sealer.fingerprint(&candidate).await.map_err(|failed| Problem::unavailable().logged(failed))?;
     // Only now, when the key was shown to be the caller's: what follows tells whether it is attached (KX-4).
     deps.store.foresee_attach(user, candidate.exchange().as_str(), &fingerprint, now).await.map_err(refused)?;
-    let id = ConnectionId::new(deps.host.entropy.ulid(now));
     let ulid = deps.host.entropy.ulid(now);
     let attach = Attach { user: user.id, id, secret_name: format!("ex/{}/{id}/{ulid}", user.id), ulid };
     open_ledger::open_ledger(deps, &attach).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn run(
     };
     let arn = sealed.secret_arn.clone();
     match make_live::make_live(deps, &attach, proof, sealed, fingerprint, limits).await {
-        Ok(()) => Ok(id),
+        Ok(()) => Ok(()),
         Err(problem) => {
             give_up::give_up(deps, &attach, Some(&arn)).await;
             Err(problem)

@@ -91,7 +91,10 @@ pub async fn call(
         .header("authorization", format!("Bearer {}", owner.token))
         .header("content-type", "application/json");
     if let Some(proof) = proof {
-        request = request.header("x-step-up", proof);
+        // A proof is new with every request.
+        request = request.header("x-step-up", proof).header("idempotency-key", proof);
+    } else {
+        request = request.header("idempotency-key", "a-request-without-a-proof");
     }
     let request = request.body(axum::body::Body::from(body.map(Value::to_string).unwrap_or_default())).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
