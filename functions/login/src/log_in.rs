@@ -89,9 +89,9 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     };
     let Some(charged) = charge(&deps, &whose, &found, now).await? else { return Err(refused()) };
     let account = found.credential.zip(found.user);
-    let verdict = match verify_password(&deps, &password, account.as_ref().map(|(credential, _)| &credential.hash))
-        .await
-    {
+    // A removed password costs what a wrong one does (LG-1).
+    let stored = account.as_ref().and_then(|(credential, _)| credential.hash.as_ref());
+    let verdict = match verify_password(&deps, &password, stored).await {
         Ok(verdict) => verdict,
         Err(NotCompared::TooLong) => return Err(refused()),
         Err(NotCompared::Ours(problem)) => {

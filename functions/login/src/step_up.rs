@@ -168,7 +168,7 @@ async fn evaluate_all(
     form: &Form,
     now: WallTime,
 ) -> Result<Option<Factor>, NoFactors> {
-    let matches = match verify_password(deps, &form.password, Some(&credential.hash)).await {
+    let matches = match verify_password(deps, &form.password, credential.hash.as_ref()).await {
         Ok(verdict) => verdict.matches,
         Err(NotCompared::TooLong) => false,
         Err(NotCompared::Ours(problem)) => return Err(NoFactors::Ours(problem)),

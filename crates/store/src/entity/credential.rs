@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S; `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `passkeys` N (how many are registered; absent is none); `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set); `password_check` S `passed`, `due` (absent likewise), `breached`: written with every new hash (SU-4) |
+//! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S (both absent once "this was not me" was said: then only a reset lets anyone in); `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `passkeys` N (how many are registered; absent is none); `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set); `password_check` S `passed`, `due` (absent likewise), `breached`: written with every new hash (SU-4) |
 //! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5) |
 
 use account::breached::PasswordCheck;
@@ -45,7 +45,8 @@ pub struct PendingTotp {
 pub struct Credential {
     pub user: UserId,
     pub email: EmailAddress,
-    pub hash: PasswordHash,
+    /// `None`: the password was removed, and nothing matches it.
+    pub hash: Option<PasswordHash>,
     pub totp_last_step: TotpStep,
     pub totp: Option<TotpFactor>,
     pub pending: Option<PendingTotp>,
@@ -69,14 +70,19 @@ impl Credential {
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         let bad = |what: &str| StoreError::Corrupt { what: format!("{what} of a credential") };
-        let pepper = PepperId::new(row.text("pepper")?).map_err(|_| bad("pepper"))?;
         let timed = |seed: &str, at: &str| -> Result<Option<(String, WallTime)>, StoreError> {
             Ok(row.text_if(seed).map(str::to_owned).zip(row.number_if(at)?.map(WallTime::from_ms)))
         };
         Ok(Self {
             user: row.text("pk")?.strip_prefix("CRED#").and_then(|u| u.parse().ok()).ok_or_else(|| bad("pk"))?,
             email: EmailAddress::parse(row.text("email")?).map_err(|_| bad("email"))?,
-            hash: PasswordHash::from_stored(row.text("hash")?, pepper).map_err(|_| bad("hash"))?,
+            hash: match row.text_if("hash") {
+                None => None,
+                Some(phc) => {
+                    let pepper = PepperId::new(row.text("pepper")?).map_err(|_| bad("pepper"))?;
+                    Some(PasswordHash::from_stored(phc, pepper).map_err(|_| bad("hash"))?)
+                }
+            },
             totp_last_step: TotpStep::from_stored(row.number("totp_last_step")?),
             totp: timed("totp_seed", "enrolled_at")?
                 .map(|(sealed_seed, enrolled_at)| TotpFactor { sealed_seed, enrolled_at }),

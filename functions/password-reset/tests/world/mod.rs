@@ -323,7 +323,8 @@ impl World {
         self.store.find_credential(owner.id).await.unwrap().unwrap()
     }
     pub async fn password_is(&self, owner: &Owner, password: &str) -> bool {
-        let (stored, key) = (self.credential(owner).await.hash, IdentityKey::of(&self.tools).unwrap());
+        let Some(stored) = self.credential(owner).await.hash else { return false };
+        let key = IdentityKey::of(&self.tools).unwrap();
         let policy = HashPolicy { parameters: HashParameters::FLOOR, pepper: key.pepper_id().clone() };
         let peppered = key.pepper_as(&Password::new(password.into()), &stored).await.unwrap();
         verify(&peppered, &stored, &policy).unwrap().matches
