@@ -197,6 +197,7 @@ async fn enforce(
         .and_then(|v| v.to_str().ok())
         .is_some_and(|t| t.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
     let shown = session_check::shown_hash(&parts.headers);
+    let device = session_check::shown_device(&parts.headers);
     let request = Request {
         method,
         path,
@@ -206,8 +207,10 @@ async fn enforce(
         json,
         source: source(&parts.extensions),
         shown,
+        device,
         session,
         step_up,
+        shown_proof: shown_proof(&parts.headers),
         creation: held.as_ref().map(Held::creation),
     };
     Ok(Enforced::Run(request, held))
@@ -221,10 +224,15 @@ async fn spend_step_up(
     (method, path, body): (&str, &str, &[u8]),
     now: WallTime,
 ) -> Result<StepUpProof, Problem> {
-    let shown = headers.get("x-step-up").and_then(|v| v.to_str().ok()).ok_or_else(Problem::step_up_required)?;
-    let (hash, body_sha256) = (TokenHash::of(Purpose::StepUpProof, shown), hex::encode(Sha256::digest(body)));
+    let hash = shown_proof(headers).ok_or_else(Problem::step_up_required)?;
+    let body_sha256 = hex::encode(Sha256::digest(body));
     let spending = Spending { hash: &hash, user: &session.user, method, path, body_sha256: &body_sha256 };
     gate.store.spend_step_up(spending, now).await?.ok_or_else(Problem::step_up_required)
+}
+
+/// The stored form of the proof that came with the request, whether there is one or not.
+fn shown_proof(headers: &HeaderMap) -> Option<TokenHash> {
+    headers.get("x-step-up").and_then(|v| v.to_str().ok()).map(|shown| TokenHash::of(Purpose::StepUpProof, shown))
 }
 
 /// RL-4: the gateway's context or the socket, never a header.

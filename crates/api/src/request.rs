@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use account::UserId;
 use account::token::TokenHash;
+use account::{Secret, UserId, WallTime};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use store::Store;
 use store::entity::api_token::ApiToken;
 use store::entity::user::User;
-use store::transaction::spend_step_up::StepUpProof;
+use store::transaction::spend_step_up::{Spending, StepUpProof};
 
 use crate::problem::{Fault, Problem};
 
@@ -32,6 +34,14 @@ pub(crate) enum By {
 pub struct SignedIn {
     pub stored: store::entity::session::Session,
     pub hash: TokenHash,
+}
+
+/// The mark of a device that came with a request; whether anybody knows it is not looked up yet.
+#[derive(Debug)]
+pub struct ShownDevice {
+    pub hash: TokenHash,
+    /** To be set once more when it is known, so that it lasts. */
+    pub text: Secret<String>,
 }
 
 impl Session {
@@ -65,8 +75,10 @@ pub struct Request {
     pub(crate) json: bool,
     pub(crate) source: Option<IpAddr>,
     pub(crate) shown: Option<TokenHash>,
+    pub(crate) device: Option<ShownDevice>,
     pub(crate) session: Option<Session>,
     pub(crate) step_up: Option<StepUpProof>,
+    pub(crate) shown_proof: Option<TokenHash>,
     pub(crate) creation: Option<Creation>,
 }
 
@@ -130,9 +142,24 @@ impl Request {
     pub const fn shown_session(&self) -> Option<&TokenHash> {
         self.shown.as_ref()
     }
+    /// The mark of a device that came with the request (RL-2).
+    pub const fn shown_device(&self) -> Option<&ShownDevice> {
+        self.device.as_ref()
+    }
     /// The spent step-up proof, once.
     pub fn take_step_up(&mut self) -> Result<StepUpProof, Problem> {
         self.step_up.take().ok_or_else(Problem::step_up_required)
+    }
+    /// ST-2, ST-4: demands the proof from within a handler, where only what is asked for tells whether one is needed. Spends
+    /// it for exactly this method, path and body; `step_up_required` without. An API token has none to show.
+    pub async fn demand_step_up(&self, store: &Store, now: WallTime) -> Result<StepUpProof, Problem> {
+        let session = self.session()?;
+        session.signed_in()?;
+        let hash = self.shown_proof.as_ref().ok_or_else(Problem::step_up_required)?;
+        let body_sha256 = hex::encode(Sha256::digest(&self.body));
+        let (method, path) = (self.method.as_str(), self.path.as_str());
+        let spending = Spending { hash, user: &session.user, method, path, body_sha256: &body_sha256 };
+        store.spend_step_up(spending, now).await?.ok_or_else(Problem::step_up_required)
     }
     /// What this request creates. A repetition under the same `Idempotency-Key` has the same id: it answers what is there
     /// instead of making another. On a route that creates nothing its absence is a bug of the route table.
@@ -301,8 +328,10 @@ mod tests {
             json: true,
             source: None,
             shown: None,
+            device: None,
             session: None,
             step_up: None,
+            shown_proof: None,
             creation: None,
         };
         let Err(problem) = request.json::<Form>() else { return assert_eq!(code, "fine", "{body}") };
@@ -328,8 +357,10 @@ mod tests {
             json: true,
             source: None,
             shown: None,
+            device: None,
             session: None,
             step_up: None,
+            shown_proof: None,
             creation: None,
         };
         assert_eq!(format!("{request:?}"), "Request(POST /v1/login)");
