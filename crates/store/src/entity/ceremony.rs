@@ -2,13 +2,13 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `CEREMONY#<hash>` | `CEREMONY` | `purpose`, `id`, `state` S; `user`, `bound_to` S when there is one; `expires_at` N (wall ms); `ttl` N |
+//! | identity | `CEREMONY#<hash>` | `CEREMONY` | `purpose`, `id`, `state` S; `user`, `bound_to` S and `cred_version` N when there is one; `expires_at` N (wall ms); `ttl` N |
 //!
 //! `<hash>` is that of the ceremony's own token for a registration and a sole login, and that of what it belongs to for the
 //! others: the login challenge, the session of a step-up, the reset link. A new one takes the place of the old.
 
 use account::token::TokenHash;
-use account::{UserId, WallTime};
+use account::{CredentialVersion, UserId, WallTime};
 
 use crate::attribute::{Row, n, s};
 use crate::write::Write;
@@ -59,6 +59,8 @@ pub struct Ceremony {
     pub user: Option<UserId>,
     /// The stored form of the session that a registration was begun in.
     pub bound_to: Option<String>,
+    /// The credential version that a registration was begun under.
+    pub cred_version: Option<CredentialVersion>,
     pub state: String,
     pub expires_at: WallTime,
 }
@@ -71,13 +73,28 @@ impl std::fmt::Debug for Ceremony {
 impl Ceremony {
     /// One that begins now.
     pub fn beginning(purpose: Use, id: impl ToString, user: Option<UserId>, state: String, now: WallTime) -> Self {
-        Self { purpose, id: id.to_string(), user, bound_to: None, state, expires_at: now.plus_seconds(LIFE_S) }
+        let expires_at = now.plus_seconds(LIFE_S);
+        Self { purpose, id: id.to_string(), user, bound_to: None, cred_version: None, state, expires_at }
     }
     /// Bound to the session of this token.
     #[must_use]
     pub fn bound_to(mut self, session: &TokenHash) -> Self {
         self.bound_to = Some(session.as_str().to_owned());
         self
+    }
+    /// Made under this credential version.
+    #[must_use]
+    pub const fn under(mut self, version: CredentialVersion) -> Self {
+        self.cred_version = Some(version);
+        self
+    }
+    /// Whether it was begun for this user.
+    pub fn is_of(&self, user: UserId) -> bool {
+        self.user == Some(user)
+    }
+    /// Whether it was begun in the session of this token.
+    pub fn is_bound_to(&self, session: &TokenHash) -> bool {
+        self.bound_to.as_deref() == Some(session.as_str())
     }
     /// The write that stores it in the place of an older one.
     pub fn put(&self, hash: &TokenHash) -> Write {
@@ -87,6 +104,7 @@ impl Ceremony {
             .with("state", s(&self.state))
             .with_some("user", self.user.map(s))
             .with_some("bound_to", self.bound_to.as_ref().map(s))
+            .with_some("cred_version", self.cred_version.map(|v| n(v.value())))
             .with("expires_at", n(self.expires_at.ms()))
             .with("ttl", n(self.expires_at.seconds() + 60));
         Write::put(Table::Identity, key(hash), row)
@@ -122,6 +140,7 @@ impl Store {
             id: row.text("id")?.to_owned(),
             user: row.text_if("user").map(|_| row.parse("user")).transpose()?,
             bound_to: row.text_if("bound_to").map(str::to_owned),
+            cred_version: row.number_if("cred_version")?.map(CredentialVersion::from_stored),
             state: row.text("state")?.to_owned(),
             expires_at,
         }))

@@ -1,4 +1,5 @@
-//! Turns the pending second factor on: its first code counts as used (TP-6), and the recovery codes come to be with it.
+//! Turns the pending second factor on: its first code counts as used (TP-6), and the recovery codes come to be with it, unless
+//! a passkey is on already: then the codes that were made with that stay.
 //!
 //! | write | condition |
 //! | --- | --- |
@@ -31,6 +32,7 @@ pub struct Confirming<'a> {
     pub pending: &'a PendingTotp,
     /// The step of the code that was shown.
     pub step: TotpStep,
+    /// Written with the account's first factor alone.
     pub codes: &'a [NewRecoveryCode],
     pub job: JobId,
     pub mail: &'a Mail,
@@ -42,6 +44,10 @@ pub struct Confirming<'a> {
 const FACTOR_ADDED: &str = "SET #has_factor = :true, #cred_version = #cred_version + :one, #trading_state = :state, \
     #cooling_until = :cooling, #held_at = :held, #frozen_until = :frozen_until, #frozen_why = :frozen_why";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
+const TURN_ON_BESIDE: &str = "SET #totp_seed = :seed, #enrolled_at = :now, #totp_last_step = :step \
+    REMOVE #pending_seed, #pending_until, #pending_tries";
+const PENDING_BESIDE: &str = "#pending_seed = :seed AND #pending_until > :now AND attribute_not_exists(#totp_seed) \
+    AND #totp_last_step < :step AND attribute_exists(#passkeys)";
 const TURN_ON: &str = "SET #totp_seed = :seed, #enrolled_at = :now, #totp_last_step = :step, #codes_set = :codes_set \
     REMOVE #pending_seed, #pending_until, #pending_tries";
 const PENDING: &str = "#pending_seed = :seed AND #pending_until > :now AND attribute_not_exists(#totp_seed) AND #totp_last_step < :step \
@@ -59,34 +65,27 @@ impl Store {
     /// Turns it on.
     pub async fn confirm_totp(&self, confirming: &Confirming<'_>) -> Result<(), FactorChangeRefused> {
         let Confirming { user, credential, pending, step, codes, job, mail, id, now } = confirming;
-        let old = self.recovery_codes(user.id).await?;
-        let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorAdded, *now));
-        let frozen = user.frozen.after(SecurityEvent::FactorAdded, *now);
-        let turn_on = Write::update(Table::Identity, credential::key(user.id), TURN_ON)
+        let beside_passkeys = credential.passkeys > 0;
+        let old = if beside_passkeys { Vec::new() } else { self.recovery_codes(user.id).await? };
+        let expression = if beside_passkeys { TURN_ON_BESIDE } else { TURN_ON };
+        let turn_on = Write::update(Table::Identity, credential::key(user.id), expression)
             .value(":seed", s(&pending.sealed_seed))
             .value(":now", n(now.ms()))
-            .value(":step", n(step.value()))
-            .value(":codes_set", s(id));
+            .value(":step", n(step.value()));
+        let name_set = |write: Write| write.value(":codes_set", s(id));
         let mut writes = vec![
-            Write::update(Table::Identity, user::key(user.id), FACTOR_ADDED)
-                .when(SAME)
-                .value(":true", truth(true))
-                .value(":one", n(1))
-                .value(":cred_version", n(user.cred_version.value()))
-                .value(":session_gen", n(user.session_gen.value()))
-                .value(":state", s(state))
-                .value(":cooling", n(cooling))
-                .value(":held", n(held))
-                .value(":frozen_until", n(frozen.frozen_until().ms()))
-                .value(":frozen_why", s(frozen_why(frozen))),
+            with_factor_added(user, *now),
             match &credential.codes_set {
-                None => turn_on.when(PENDING),
-                Some(old_set) => turn_on.when(PENDING_AFTER_OLD_SET).value(":old_set", s(old_set)),
+                _ if beside_passkeys => turn_on.when(PENDING_BESIDE),
+                None => name_set(turn_on).when(PENDING),
+                Some(old_set) => name_set(turn_on).when(PENDING_AFTER_OLD_SET).value(":old_set", s(old_set)),
             },
             put_mail(*job, Some(user.id), mail, *now)?,
             audit::put(user.id, *id, SecurityEvent::FactorAdded.name(), Some("totp"), None, *now),
         ];
-        writes.extend(swap_codes(&old, codes, user.id, *now));
+        if !beside_passkeys {
+            writes.extend(swap_codes(&old, codes, user.id, *now));
+        }
         match self.transact_surely(&id.to_string(), &writes).await {
             Ok(()) => Ok(()),
             Err(TransactFailed::Cancelled(c)) if c.failed_at(Item::User as usize) => {
@@ -99,6 +98,23 @@ impl Store {
             Err(TransactFailed::Store(error)) => Err(error.into()),
         }
     }
+}
+
+/// The user with a factor more, if versions are as read: what `FactorAdded` does to trading state and freeze (RC-5).
+pub(super) fn with_factor_added(user: &User, now: WallTime) -> Write {
+    let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorAdded, now));
+    let frozen = user.frozen.after(SecurityEvent::FactorAdded, now);
+    Write::update(Table::Identity, user::key(user.id), FACTOR_ADDED)
+        .when(SAME)
+        .value(":true", truth(true))
+        .value(":one", n(1))
+        .value(":cred_version", n(user.cred_version.value()))
+        .value(":session_gen", n(user.session_gen.value()))
+        .value(":state", s(state))
+        .value(":cooling", n(cooling))
+        .value(":held", n(held))
+        .value(":frozen_until", n(frozen.frozen_until().ms()))
+        .value(":frozen_why", s(frozen_why(frozen)))
 }
 
 /// RC-2: the old codes die with the commit that makes the new ones.

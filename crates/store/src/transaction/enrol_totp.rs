@@ -1,6 +1,6 @@
 //! Starts the enrolment of a second factor, and counts the codes tried on it.
 //!
-//! `enrol_totp` writes: `CRED#` pending seed; audit row. conditions: no factor is on; credential version and generation as
+//! `enrol_totp` writes: `CRED#` pending seed; audit row. conditions: no authenticator is on (a passkey may be); credential version and generation as
 //! read. The pending seed opens nothing until `confirm_totp` (TP-2).
 //! `count_enrolment_try` writes: `CRED#` pending_tries. conditions: this very seed, tries as read (TP-9, RL-3).
 
@@ -37,6 +37,12 @@ pub enum FactorChangeRefused {
     /// LG-5: a LIVE key of a real exchange needs it.
     #[error("a real key needs the second factor")]
     FactorInUse,
+    /// PK-3: no more passkeys fit.
+    #[error("too many passkeys")]
+    TooMany,
+    /// The authenticator's key is registered already.
+    #[error("this passkey is registered")]
+    Registered,
     /// The code or the enrolment is not good any more.
     #[error("the enrolment is over or the code was used")]
     EnrolmentOver,
@@ -49,7 +55,7 @@ pub enum FactorChangeRefused {
 }
 
 const PEND: &str = "SET #pending_seed = :seed, #pending_until = :until, #pending_tries = :none";
-const NO_FACTOR: &str = "attribute_exists(pk) AND attribute_not_exists(#totp_seed)";
+const NO_TOTP: &str = "attribute_exists(pk) AND attribute_not_exists(#totp_seed)";
 const COUNT: &str = "SET #pending_tries = :next";
 const AS_READ: &str = "#pending_seed = :seed AND #pending_tries = :tries";
 
@@ -72,7 +78,7 @@ impl Store {
         let writes = [
             same_user(user),
             Write::update(Table::Identity, credential::key(proof.user()), PEND)
-                .when(NO_FACTOR)
+                .when(NO_TOTP)
                 .value(":seed", s(sealed_seed))
                 .value(":until", n(now.plus_seconds(PENDING_S).ms()))
                 .value(":none", n(0)),
