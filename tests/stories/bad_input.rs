@@ -45,6 +45,11 @@ fn form(route: &Route, owner: &Owner) -> Value {
             json!({ "method": "POST", "path": "/v1/connections", "body_sha256": hash, "password": CANARY })
         }
         "/v1/second-factors/totp/confirm" => json!({ "code": "123456" }),
+        "/v1/second-factors/passkeys/finish" => {
+            let response = json!({ "attestationObject": "AAAA", "clientDataJSON": "AAAA" });
+            let credential = json!({ "id": "AAAA", "rawId": "AAAA", "response": response, "type": "public-key" });
+            json!({ "ceremony": CANARY, "name": "phone", "credential": credential })
+        }
         "/v1/password-reset/complete" | "/v1/recovery/complete" => json!({ "token": CANARY, "password": "seven brass lanterns adrift" }),
         "/v1/connections" => {
             json!({ "exchange": "paper", "label": "story", "api_key": "k".repeat(64), "api_secret": "s".repeat(64), "allowed_pairs": [PAIR] })
@@ -54,9 +59,11 @@ fn form(route: &Route, owner: &Owner) -> Value {
         "/v1/paper/keys" => {
             json!({ "balances": { "USDT": "1" }, "permissions": { "withdraw": false }, "ip_restrict": true })
         }
-        "/v1/logout" | "/v1/second-factors/totp" | "/v1/second-factors/recovery-codes" | "/v1/bots/{id}/start" => {
-            json!({})
-        }
+        "/v1/logout"
+        | "/v1/second-factors/totp"
+        | "/v1/second-factors/recovery-codes"
+        | "/v1/second-factors/passkeys/begin"
+        | "/v1/bots/{id}/start" => json!({}),
         other => panic!("a new route: say what it takes: {other}"),
     }
 }

@@ -12,8 +12,6 @@ use crate::tree::read;
 const NOT_BUILT: &[&str] = &[
     "DELETE /v1/account",
     "DELETE /v1/bots/{id}/signal-secret",
-    "DELETE /v1/connections/{id}/limits",
-    "DELETE /v1/second-factors/passkeys/{id}",
     "GET /v1/account/export",
     "GET /v1/backtests/{id}",
     "GET /v1/bots/{id}/chart",
@@ -26,9 +24,7 @@ const NOT_BUILT: &[&str] = &[
     "GET /v1/export/profit.csv",
     "GET /v1/health/deep",
     "GET /v1/openapi.json",
-    "GET /v1/second-factors/passkeys",
     "PATCH /v1/bots/{id}",
-    "PATCH /v1/connections/{id}/limits",
     "POST /v1/account/release",
     "POST /v1/backtests",
     "POST /v1/bots/import",
@@ -50,8 +46,6 @@ const NOT_BUILT: &[&str] = &[
     "POST /v1/login/unlock/confirm",
     "POST /v1/password",
     "POST /v1/password-reset/not-me",
-    "POST /v1/second-factors/passkeys/begin",
-    "POST /v1/second-factors/passkeys/finish",
     "POST /v1/signals/{bot_id}",
     "POST /v1/step-up/begin",
 ];

@@ -34,6 +34,10 @@ routes! {
     ENROL_TOTP = "second-factor", post "/v1/second-factors/totp", StepUp;
     CONFIRM_TOTP = "second-factor", post "/v1/second-factors/totp/confirm", Session;
     REMOVE_TOTP = "second-factor", delete "/v1/second-factors/totp", StepUp;
+    BEGIN_PASSKEY = "second-factor", post "/v1/second-factors/passkeys/begin", StepUp;
+    FINISH_PASSKEY = "second-factor", post "/v1/second-factors/passkeys/finish", Session;
+    LIST_PASSKEYS = "second-factor", get "/v1/second-factors/passkeys", Session;
+    REMOVE_PASSKEY = "second-factor", delete "/v1/second-factors/passkeys/{id}", StepUp;
     REPLACE_RECOVERY_CODES = "second-factor", post "/v1/second-factors/recovery-codes", StepUp;
 
     REQUEST_RESET = "password-reset", post "/v1/password-reset", Public;
@@ -48,6 +52,8 @@ routes! {
     LIST_CONNECTIONS = "connections", get "/v1/connections", Session readable;
     SHOW_CONNECTION = "connections", get "/v1/connections/{id}", Session readable;
     DETACH_CONNECTION = "connections", delete "/v1/connections/{id}", Session;
+    CHANGE_LIMITS = "connections", patch "/v1/connections/{id}/limits", Session;
+    CANCEL_LOOSENING = "connections", delete "/v1/connections/{id}/limits", Session;
 
     PREVIEW_BOT = "bots", post "/v1/bots/preview", Session readable;
     CREATE_BOT = "bots", post "/v1/bots", Session creating;
@@ -60,6 +66,7 @@ routes! {
     SHOW_DEAL = "bots", get "/v1/deals/{id}", Session readable;
     LIST_ACTIVITY = "bots", get "/v1/activity", Session readable;
     HEALTH = "bots", get "/v1/health", Public;
+    SHOW_CONTRACT = "bots", get "/v1/openapi.json", Public;
 
     MAKE_PAPER_KEY = "paper-exchange", post "/v1/paper/keys", Session creating;
 }

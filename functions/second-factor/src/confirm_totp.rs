@@ -28,11 +28,19 @@ pub(crate) struct CodesMade {
     recovery_codes: Vec<String>,
 }
 
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuthenticatorConfirmed")]
+struct Confirmed {
+    /// Ten codes, shown once; absent where a passkey is on, whose codes stay good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+}
+
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("confirm_totp", "Turns the authenticator on with its first code")
         .takes::<Form>()
-        .answers::<CodesMade>(200, "It is on; these recovery codes are shown once.")
+        .answers::<Confirmed>(200, "It is on; these recovery codes are shown once.")
         .refuses(&[Problem::second_factor_exists, Problem::enrolment_refused, Problem::try_again])
 }
 
@@ -75,7 +83,8 @@ pub async fn confirm_totp(deps: Arc<Deps>, request: Request) -> Result<Answer, P
         now,
     };
     deps.store.confirm_totp(&confirming).await.map_err(problem)?;
-    Ok(Answer::ok(&shown(&codes)))
+    let is_first = !credential.has_factor();
+    Ok(Answer::ok(&Confirmed { recovery_codes: is_first.then(|| code_texts(&codes)) }))
 }
 
 /// RC-1, RC-6: made here from fresh randomness; nothing of the request goes in.
@@ -85,6 +94,10 @@ pub(crate) fn fresh_codes(deps: &Deps) -> [NewRecoveryCode; CODES] {
 
 /// RC-2: shown once.
 pub(crate) fn shown(codes: &[NewRecoveryCode]) -> CodesMade {
+    CodesMade { recovery_codes: code_texts(codes) }
+}
+
+pub(crate) fn code_texts(codes: &[NewRecoveryCode]) -> Vec<String> {
     // EXPOSE: the codes are shown once, to be kept by their owner.
-    CodesMade { recovery_codes: codes.iter().map(|code| code.text.expose(String::clone)).collect() }
+    codes.iter().map(|code| code.text.expose(String::clone)).collect()
 }

@@ -1,16 +1,19 @@
-//! Enrols, confirms and removes the second factor, and makes recovery codes.
+//! Enrols, confirms and removes second factors (an authenticator, passkeys), and makes recovery codes.
 //!
 //! Never reads an exchange key or its share: of a connection it sees the status alone (LG-5).
 
 mod config;
 mod confirm_totp;
 mod enrol_totp;
+mod passkeys;
 mod qr;
 mod refusal;
 mod remove_totp;
 mod replace_recovery_codes;
 
 use api::{Api, Gate, Mounts, Operation, Operations, Route, routes};
+
+use crate::passkeys::{begin_passkey, finish_passkey, list_passkeys, remove_passkey};
 
 pub use config::{Deps, StartRefused};
 
@@ -33,4 +36,8 @@ fn mount<M: Mounts<Deps>>(to: M) -> M {
             replace_recovery_codes::replace_recovery_codes,
             replace_recovery_codes::operation,
         )
+        .mount(routes::BEGIN_PASSKEY, begin_passkey::begin_passkey, begin_passkey::operation)
+        .mount(routes::FINISH_PASSKEY, finish_passkey::finish_passkey, finish_passkey::operation)
+        .mount(routes::LIST_PASSKEYS, list_passkeys::list_passkeys, list_passkeys::operation)
+        .mount(routes::REMOVE_PASSKEY, remove_passkey::remove_passkey, remove_passkey::operation)
 }

@@ -12,6 +12,8 @@ pub(crate) fn problem(refused: FactorChangeRefused) -> Problem {
         FactorChangeRefused::NoFactor => Problem::no_second_factor(),
         FactorChangeRefused::FactorInUse => Problem::second_factor_in_use(),
         FactorChangeRefused::EnrolmentOver => Problem::enrolment_refused(),
+        FactorChangeRefused::TooMany => Problem::passkeys_full(),
+        FactorChangeRefused::Registered => Problem::passkey_exists(),
         FactorChangeRefused::Store(error) => error.into(),
     }
 }

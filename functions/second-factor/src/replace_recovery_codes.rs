@@ -26,7 +26,7 @@ pub async fn replace_recovery_codes(deps: Arc<Deps>, mut request: Request) -> Re
     let session = request.session()?;
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;
-    if credential.totp.is_none() {
+    if !credential.has_factor() {
         return Err(Problem::no_second_factor());
     }
     let codes = fresh_codes(&deps);
