@@ -28,6 +28,16 @@ pub fn world() -> World {
     World::of("password-reset", allowed, |host| function_password_reset::router(host).unwrap())
 }
 
+/// With a list of stolen passwords at this address (SU-4).
+pub fn world_asking(list: &str) -> World {
+    World::of("password-reset", allowed, |host| {
+        let list = [("BREACHED_RANGE_URL", list)];
+        let settings = host.environment.pairs().chain(list).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = host::Environment::of(settings.collect::<Vec<_>>());
+        function_password_reset::router(&host::Host { environment, ..host.clone() }).unwrap()
+    })
+}
+
 /// The body of a completion, with what else is shown.
 pub fn form(token: &str, more: Value) -> Value {
     let mut form = json!({"token": token, "password": NEW_PASSWORD});
