@@ -4,6 +4,8 @@ use account::Secret;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use store::entity::device;
 
 /// A successful answer.
 #[derive(Debug)]
@@ -31,6 +33,12 @@ impl Answer {
     pub fn accepted() -> Self {
         Self::json(StatusCode::ACCEPTED, &serde_json::Map::new())
     }
+    /// 200 with a JSON text that is the same for everybody, and its `ETag`: who has it already is told so with 304.
+    pub fn text(text: &'static str) -> Self {
+        let tag = format!("\"{}\"", hex::encode(&Sha256::digest(text)[..16]));
+        let json = [(header::CONTENT_TYPE, "application/json"), (header::ETAG, tag.as_str())];
+        Self((StatusCode::OK, json, text).into_response())
+    }
     /// 204 without a body.
     pub fn nothing() -> Self {
         Self(StatusCode::NO_CONTENT.into_response())
@@ -46,6 +54,19 @@ impl Answer {
         let cookie = token.expose(|t| format!("__Host-session={t}; Path=/; Secure; HttpOnly; SameSite=Strict"));
         if let Ok(mut value) = HeaderValue::from_str(&cookie) {
             // Prints `Sensitive` instead of the token (LG-6).
+            value.set_sensitive(true);
+            self.0.headers_mut().append(header::SET_COOKIE, value);
+        }
+        self
+    }
+    /// Lets the browser keep the mark of a known device (RL-2); it opens nothing.
+    #[must_use]
+    pub fn with_device_cookie(mut self, token: &Secret<String>) -> Self {
+        // EXPOSE: the cookie is how a browser is known again.
+        let cookie = token.expose(|t| {
+            format!("__Host-device={t}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}", device::LIFE_S)
+        });
+        if let Ok(mut value) = HeaderValue::from_str(&cookie) {
             value.set_sensitive(true);
             self.0.headers_mut().append(header::SET_COOKIE, value);
         }
@@ -71,7 +92,8 @@ mod tests {
 
     #[test]
     fn lg_6_a_session_is_not_printed_with_its_answer() {
-        let answer = Answer::nothing().with_session_cookie(&Secret::new("canary".to_owned()));
+        let canary = Secret::new("canary".to_owned());
+        let answer = Answer::nothing().with_session_cookie(&canary).with_device_cookie(&canary);
         assert!(!format!("{answer:?}").contains("canary"), "{answer:?}");
     }
 }

@@ -13,7 +13,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, Query, RawPathParams};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use lambda_http::request::RequestContext;
 use sha2::{Digest, Sha256};
@@ -87,17 +87,19 @@ impl<D: Send + Sync + 'static> Api<D> {
         let entry = move |parameters: Result<RawPathParams, RawPathParamsRejection>,
                           request: axum::extract::Request| {
             let (gate, deps, handler) = (gate.clone(), deps.clone(), handler.clone());
+            let known = request.headers().get(header::IF_NONE_MATCH).cloned();
             // What is not UTF-8 names nothing of ours.
             let parameters = parameters
                 .map_err(|_| Problem::not_found())
                 .map(|all| all.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>());
             async move {
-                finish(match enforce(&gate, &route, parameters, request).await {
+                let response = match enforce(&gate, &route, parameters, request).await {
                     Ok(Enforced::Run(request, None)) => answer(handler(deps, request).await),
                     Ok(Enforced::Run(request, Some(held))) => held.settle(handler(deps, request).await).await,
                     Ok(Enforced::Replay(response)) => response,
                     Err(problem) => problem.into_response(),
-                })
+                };
+                finish(unless_known(known, response))
             }
         };
         self.router = self.router.route(route.path(), on(filter, entry));
@@ -114,6 +116,18 @@ impl<D: Send + Sync + 'static> Api<D> {
 
 fn answer(answered: Result<Answer, Problem>) -> Response {
     answered.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+}
+
+/// 304 in place of an answer that the caller has already: one whose `ETag` stands in `If-None-Match`.
+fn unless_known(known: Option<HeaderValue>, response: Response) -> Response {
+    let (Some(known), Some(tag)) = (known, response.headers().get(header::ETAG)) else { return response };
+    let same = known.to_str().is_ok_and(|all| {
+        all.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/").as_bytes() == tag.as_bytes())
+    });
+    if !same || response.status() != StatusCode::OK {
+        return response;
+    }
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, tag.clone())]).into_response()
 }
 
 fn finish(mut response: Response) -> Response {
