@@ -87,6 +87,8 @@ catalogue! {
     sign_in_refused = 401 "sign_in_refused", "Sign-in refused", "The address or the password is wrong, or there were too many tries. Wait a little, or reset the password.";
     challenge_refused = 401 "challenge_refused", "Code refused", "The code is wrong, was used before, or the sign-in took too long. Start again with the password.";
     step_up_refused = 401 "step_up_refused", "Confirmation refused", "The password or the code is wrong or was used before. Wait for the next code and try again.";
+    /// TP-10: used, too old, or the mailbox has opened it too often.
+    unlock_refused = 400 "unlock_refused", "Link refused", "The link was used or is too old, or the login was opened by mail three times this month. Ask for a new one, or reset the password.";
     verification_refused = 400 "verification_refused", "Link refused", "The link was used, is too old, or a newer one was sent. Ask for a new one.";
     /// One answer to a thief.
     reset_refused = 400 "reset_refused", "Reset refused", "The link was used, is too old, or a newer one was sent; or the second factor was wrong. Ask for a new link.";
@@ -115,7 +117,7 @@ catalogue! {
     key_not_ip_restricted = 422 "key_not_ip_restricted", "The key works from anywhere", "Restrict the key to the addresses of this installation.";
     key_rejected = 422 "key_rejected", "The exchange refuses the key", "Check key and secret; copy them again from the exchange.";
     key_in_use = 409 "key_in_use", "This key is attached already", "One exchange key serves one account. Make a new key at the exchange.";
-    pair_not_allowed = 422 "pair_not_allowed", "This connection may not trade that pair", "Attach the key with this pair in allowed_pairs.";
+    pair_not_allowed = 422 "pair_not_allowed", "This connection may not trade that pair", "Add the pair to the allowed_pairs of the connection's limits; that takes a confirmation and a wait.";
     connection_not_live = 409 "connection_not_live", "The connection is not live", "Attach a key first.";
     bot_is_running = 409 "bot_is_running", "The bot is running", "Stop the bot first.";
     market_unknown = 409 "market_unknown", "No price yet", "The market of this pair has no closed candle yet. Try again in a minute.";

@@ -21,6 +21,8 @@ routes! {
 
     LOG_IN = "login", post "/v1/login", Public;
     ANSWER_CHALLENGE = "login", post "/v1/login/second-factor", Public;
+    UNLOCK_LOGIN = "login", post "/v1/login/unlock", Public;
+    CONFIRM_UNLOCK = "login", post "/v1/login/unlock/confirm", Public;
     LOG_OUT = "login", post "/v1/logout", Session;
     LIST_SESSIONS = "login", get "/v1/sessions", Session;
     END_OTHER_SESSIONS = "login", delete "/v1/sessions", Session;

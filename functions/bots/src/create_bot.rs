@@ -41,7 +41,7 @@ pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Pro
     let connection = deps.store.find_connection(user.id, id).await?.ok_or_else(unknown_connection)?;
     door::known_pair(&deps, &connection.exchange, &settings.pair)?;
     // GU-1: said now, and checked again at the start and at every order.
-    if !connection.allowed_pairs.contains(&settings.pair) {
+    if !connection.allowed_pairs_at(deps.host.clock.now()).contains(&settings.pair) {
         return Err(Problem::pair_not_allowed());
     }
     let rules = deps.store.find_rules(&connection.exchange, &settings.pair).await?;

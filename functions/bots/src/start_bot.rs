@@ -44,7 +44,7 @@ pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     }
     let connection = live_connection(&deps, &bot, trade_epoch).await?;
     // GU-1.
-    if !connection.allowed_pairs.contains(&bot.pair) {
+    if !connection.allowed_pairs_at(deps.host.clock.now()).contains(&bot.pair) {
         return Err(Problem::pair_not_allowed());
     }
     let (rules, state) = door::market(&deps, &bot.exchange, &bot.pair).await?;

@@ -44,12 +44,12 @@ pub(crate) async fn attach_connection(deps: Arc<Deps>, mut request: Request) -> 
     if creation.repeated
         && let Some(connection) = deps.store.find_connection(user.id, id).await?
     {
-        return Ok(Answer::created(&OneConnection::of(&connection)));
+        return Ok(Answer::created(&OneConnection::of(&connection, deps.host.clock.now())));
     }
     let wanted = request.json::<AttachForm>()?.read(&deps.sealer)?;
     may_attach(user, wanted.candidate.exchange().as_str(), deps.host.clock.now()).map_err(refused)?;
     attach::run(&deps, &proof, user, id, wanted).await?;
     let connection = deps.store.find_connection(user.id, id).await?.ok_or_else(Problem::outcome_unknown)?;
     tracing::info!(user = %user.id, connection = %id, "a key was attached");
-    Ok(Answer::created(&OneConnection::of(&connection)))
+    Ok(Answer::created(&OneConnection::of(&connection, deps.host.clock.now())))
 }

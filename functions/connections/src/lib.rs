@@ -5,6 +5,8 @@
 
 mod attach;
 mod attach_connection;
+mod cancel_loosening;
+mod change_limits;
 mod config;
 mod detach_connection;
 mod list_connections;
@@ -37,4 +39,6 @@ fn mount<M: Mounts<Deps>>(to: M) -> M {
         .mount(routes::LIST_CONNECTIONS, list_connections::list_connections, list_connections::operation)
         .mount(routes::SHOW_CONNECTION, show_connection::show_connection, show_connection::operation)
         .mount(routes::DETACH_CONNECTION, detach_connection::detach_connection, detach_connection::operation)
+        .mount(routes::CHANGE_LIMITS, change_limits::change_limits, change_limits::operation)
+        .mount(routes::CANCEL_LOOSENING, cancel_loosening::cancel_loosening, cancel_loosening::operation)
 }

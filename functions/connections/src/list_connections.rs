@@ -25,6 +25,7 @@ pub(crate) fn operation() -> Operation {
 /// Lists them, newest last. An account has at most 20 live ones and the revoked ones of 90 days: one page.
 pub(crate) async fn list_connections(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let user = request.session()?.user_id();
-    let items = deps.store.list_connections(user).await?.iter().map(ShownConnection::of).collect();
+    let now = deps.host.clock.now();
+    let items = deps.store.list_connections(user).await?.iter().map(|found| ShownConnection::of(found, now)).collect();
     Ok(Answer::ok(&Page { items, next_cursor: None }))
 }

@@ -19,5 +19,5 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn show_connection(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let user = request.session()?.user_id();
     let connection = deps.store.find_connection(user, request.id("id")?).await?.ok_or_else(Problem::not_found)?;
-    Ok(Answer::ok(&OneConnection::of(&connection)))
+    Ok(Answer::ok(&OneConnection::of(&connection, deps.host.clock.now())))
 }

@@ -1,6 +1,6 @@
 //! How a connection is shown: everything but what could help to use its key.
 
-use account::ConnectionId;
+use account::{ConnectionId, WallTime};
 use api::shape;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,13 @@ pub(crate) struct ShownConnection {
     label: String,
     status: ShownStatus,
     verdict: ShownVerdict,
+    /// What may be traded now.
     allowed_pairs: Vec<Pair>,
+    /// How long looser limits wait, in hours.
+    loosening_wait_h: u32,
+    /// Looser limits that were asked for, and from when on they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_limits: Option<ShownWaiting>,
     /// The largest value of one order.
     order_quote_max: Amount,
     #[schemars(with = "shape::Time")]
@@ -56,6 +62,16 @@ struct ShownRevocation {
     reason: String,
 }
 
+/// Limits that take the place of the present ones at their moment.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WaitingLimits")]
+struct ShownWaiting {
+    allowed_pairs: Vec<Pair>,
+    loosening_wait_h: u32,
+    #[schemars(with = "shape::Time")]
+    effective_at: String,
+}
+
 /// `{"connection": …}`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OneConnection {
@@ -63,13 +79,16 @@ pub(crate) struct OneConnection {
 }
 
 impl OneConnection {
-    pub(crate) fn of(connection: &Connection) -> Self {
-        Self { connection: ShownConnection::of(connection) }
+    pub(crate) fn of(connection: &Connection, now: WallTime) -> Self {
+        Self { connection: ShownConnection::of(connection, now) }
     }
 }
 
 impl ShownConnection {
-    pub(crate) fn of(connection: &Connection) -> Self {
+    pub(crate) fn of(connection: &Connection, now: WallTime) -> Self {
+        let limits = connection.limits_at(now);
+        // What waits on a key that is gone will never be.
+        let waiting = connection.waiting_at(now).filter(|_| connection.status == Status::Live);
         let (status, revoked) = match &connection.status {
             Status::Live => (ShownStatus::Live, None),
             Status::Revoked { at, by } => (
@@ -86,7 +105,13 @@ impl ShownConnection {
                 accepted: connection.verdict_accepted,
                 checked_at: connection.verdict_at.to_string(),
             },
-            allowed_pairs: connection.allowed_pairs.clone(),
+            allowed_pairs: connection.allowed_pairs_at(now).to_vec(),
+            loosening_wait_h: limits.loosening_wait_h,
+            waiting_limits: waiting.map(|waiting| ShownWaiting {
+                allowed_pairs: waiting.allowed_pairs.clone(),
+                loosening_wait_h: waiting.loosening_wait_h,
+                effective_at: waiting.at.to_string(),
+            }),
             order_quote_max: connection.order_quote_max,
             created_at: connection.created_at.to_string(),
             revoked,

@@ -99,7 +99,8 @@ fn label_fault(label: &str) -> Option<Fault> {
     })
 }
 
-fn pairs(texts: &[String], faults: &mut Vec<Fault>) -> Vec<Pair> {
+/// The pairs that the texts name, with every fault noted.
+pub(crate) fn pairs(texts: &[String], faults: &mut Vec<Fault>) -> Vec<Pair> {
     if texts.is_empty() || texts.len() > PAIRS_MAX {
         faults.push(fault("/allowed_pairs", "invalid_pairs", "Name 1 to 50 pairs that this key may trade."));
         return Vec::new();
