@@ -38,7 +38,8 @@ fn form(route: &Route, owner: &Owner) -> Value {
     match route.path() {
         "/v1/signup" => json!({ "email": "new@example.org", "password": "seven brass lanterns adrift" }),
         "/v1/signup/verify" | "/v1/password-reset/inspect" | "/v1/recovery" | "/v1/recovery/cancel" => json!({ "token": CANARY }),
-        "/v1/signup/resend" | "/v1/password-reset" => json!({ "email": "nobody@example.org" }),
+        "/v1/login/unlock/confirm" => json!({ "token": CANARY }),
+        "/v1/signup/resend" | "/v1/password-reset" | "/v1/login/unlock" => json!({ "email": "nobody@example.org" }),
         "/v1/login" => json!({ "email": "nobody@example.org", "password": "seven brass lanterns adrift" }),
         "/v1/login/second-factor" => json!({ "challenge": CANARY, "totp": "123456" }),
         "/v1/step-up" => {

@@ -9,12 +9,14 @@ use serde_json::json;
 use tests::world::{Answered, Browser, Owner, World, dca, fresh_key};
 
 /// Routes that ask for nothing. A new one needs a reason here; nothing else may leave the session out (LG-4).
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 13] = [
     "POST /v1/signup",
     "POST /v1/signup/verify",
     "POST /v1/signup/resend",
     "POST /v1/login",
     "POST /v1/login/second-factor",
+    "POST /v1/login/unlock",
+    "POST /v1/login/unlock/confirm",
     "POST /v1/password-reset",
     "POST /v1/password-reset/inspect",
     "POST /v1/password-reset/complete",
@@ -22,6 +24,7 @@ const PUBLIC: [&str; 12] = [
     "POST /v1/recovery/cancel",
     "POST /v1/recovery/complete",
     "GET /v1/health",
+    "GET /v1/openapi.json",
 ];
 const OUR_PAGES: &str = "http://localhost:8080";
 
@@ -134,6 +137,49 @@ async fn rf_30_without_a_live_session_every_route_answers_401_and_does_nothing()
     }
     assert_eq!(stored(&world).await, before);
     world.no_call_was_refused();
+}
+
+/// What a thief makes who has read about self-contained tokens, for a user whose id he knows.
+fn forged_for(user: &str) -> Vec<String> {
+    let encode = |value: serde_json::Value| data_encoding::BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let claims =
+        encode(json!({"sub": user, "aud": "shearpin", "iss": "shearpin", "exp": 4_102_444_800_u64, "epoch": 1}));
+    let header = |value| format!("{}.{claims}", encode(value));
+    vec![
+        format!("{}.", header(json!({"alg": "none"}))),
+        format!("{}.{}", header(json!({"alg": "HS256", "typ": "JWT"})), "A".repeat(43)),
+        format!("{}.{}", header(json!({"alg": "RS256", "jku": "https://thief.example/keys"})), "A".repeat(342)),
+        format!("{}.{}", header(json!({"alg": "ES256", "jwk": {"kty": "EC"}})), "A".repeat(86)),
+        format!("v4.public.{claims}"),
+    ]
+}
+
+#[tokio::test]
+async fn ss_7_a_token_that_speaks_for_itself_opens_nothing() {
+    let world = World::seeded(708);
+    let owner = owner_with_a_bot(&world).await;
+    let user = owner.get("/v1/me").await.ok()["id"].as_str().unwrap().to_owned();
+    let before = stored(&world).await;
+    for forged in forged_for(&user) {
+        let (bearer, cookie) = (format!("Bearer {forged}"), format!("__Host-session={forged}"));
+        let as_cookie = [("cookie", cookie.as_str()), ("x-requested-with", "shearpin"), ("origin", OUR_PAGES)];
+        for route in guarded() {
+            let what = format!("{} {forged}", name(route));
+            let path = path(route, &owner);
+            refused(&send(&owner, route, &path, &[("authorization", &bearer)]).await, 401, "no_session", &what);
+            refused(&send(&owner, route, &path, &as_cookie).await, 401, "no_session", &what);
+        }
+        for (path, form) in [
+            ("/v1/signup/verify", json!({"token": forged})),
+            (
+                "/v1/password-reset/complete",
+                json!({"token": forged, "password": "a lighthouse keeps no secrets at noon"}),
+            ),
+        ] {
+            assert!(owner.post(path, &form).await.status.is_client_error(), "{path} {forged}");
+        }
+    }
+    assert_eq!(stored(&world).await, before);
 }
 
 #[tokio::test]

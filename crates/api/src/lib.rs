@@ -17,7 +17,7 @@ pub use answer::Answer;
 pub use mount::{Api, Gate};
 pub use openapi::{Mounts, Operation, Operations, shape};
 pub use problem::Problem;
-pub use request::{Creation, Request, Session, SignedIn};
+pub use request::{Creation, Request, Session, ShownDevice, SignedIn};
 pub use route::{Method, Policy, Route, Tokens};
 
 /// Runs a router on Lambda behind an API Gateway HTTP API (payload 2.0), until the runtime ends the process.

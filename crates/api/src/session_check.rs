@@ -9,7 +9,7 @@ use store::Store;
 use store::entity::api_token::Scope;
 
 use crate::problem::Problem;
-use crate::request::{By, Session, SignedIn};
+use crate::request::{By, Session, ShownDevice, SignedIn};
 use crate::route::{Route, Tokens};
 
 /// How often a use is noted: at most once in so many milliseconds, so that a busy page does not write at every call.
@@ -48,6 +48,17 @@ pub(crate) fn shown_hash(headers: &HeaderMap) -> Option<TokenHash> {
     match shown(headers)? {
         Shown::Bearer(token) | Shown::Cookie(token) => Some(TokenHash::of(Purpose::Session, &token)),
     }
+}
+
+/// The mark of a device that a browser shows (RL-2). Never looked for in another header: programs have none.
+pub(crate) fn shown_device(headers: &HeaderMap) -> Option<ShownDevice> {
+    let text = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix("__Host-device="))?;
+    Some(ShownDevice { hash: TokenHash::of(Purpose::KnownDevice, text), text: Secret::new(text.to_owned()) })
 }
 
 /// SS-5: a changing request with a cookie comes from our own page or not at all.

@@ -11,21 +11,25 @@ use account::{Secret, WallTime};
 use api::{Answer, Operation, Problem, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::entity::budget::{Stored, Whose};
+use store::entity::budget::{Bucket, Stored, Whose};
 use store::entity::challenge::Challenge;
 use store::entity::credential::Credential;
 use store::entity::job::{Mail, Notice};
 use store::entity::recovery::StoredRecovery;
 use store::entity::session::Session;
 use store::entity::user::User;
-use store::transaction::answer_challenge::{Answered, Charging, generation_after};
+use store::transaction::answer_challenge::{Answered, Charging, Told, generation_after};
+use store::transaction::end_session::Replaced;
+use store::transaction::read_for_login::KnownDevice;
 use store::transaction::spend_factor::Factor;
 use store::transaction::start_session::StartRefused;
 
 use crate::Deps;
+use crate::arrival::{Arrived, Arriving, shown_beside};
 use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
-use crate::log_in::{SessionGiven, find_replaced, session_answer};
+use crate::locked::Locked;
+use crate::log_in::{SessionGiven, session_answer};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +47,7 @@ pub fn operation() -> Operation {
         .details("Send exactly one of `totp` and `recovery_code`. A code counts once.")
         .takes::<Form>()
         .answers::<SessionGiven>(200, "Signed in.")
-        .with_header("Set-Cookie", "The session for a browser.")
+        .with_header("Set-Cookie", "The session for a browser, and the mark by which it is known at the next sign-in.")
         .refuses(&[Problem::challenge_refused, Problem::try_again])
 }
 
@@ -54,6 +58,10 @@ struct Charged {
     credential: Credential,
     user: User,
     budget: Stored<FactorBudget>,
+    device: Option<KnownDevice>,
+    replaced: Option<Replaced>,
+    /// How many tries were refused since the last success: passwords and factors, without the password that was right.
+    failures_before: u32,
     /// PR-14: ends when this sign-in succeeds.
     recovery: Option<StoredRecovery>,
     now: WallTime,
@@ -66,7 +74,7 @@ pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answe
         .ok_or_else(|| Problem::malformed_body().because("Send exactly one of totp and recovery_code."))?;
     // EXPOSE: only its hash is looked up.
     let hash = challenge.expose(|text| TokenHash::of(Purpose::LoginChallenge, text));
-    let charged = charge(&deps, hash).await?;
+    let charged = charge(&deps, &request, hash).await?;
     match evaluate(&deps, &charged.credential, &shown, charged.now).await {
         Ok(factor) => finish(&deps, &request, &charged, &factor).await,
         Err(FactorFailed::Wrong) => {
@@ -84,7 +92,7 @@ pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answe
 }
 
 /// Finds the challenge and charges it and its account for one answer, of many at once exactly one (TP-9).
-async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
+async fn charge(deps: &Deps, request: &Request, hash: TokenHash) -> Result<Charged, Problem> {
     let now = deps.host.clock.now();
     let claim = deps
         .store
@@ -92,7 +100,8 @@ async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
         .await?
         .filter(|c| now < c.expires_at)
         .ok_or_else(Problem::challenge_refused)?;
-    let found = deps.store.find_for_login(&Whose::User(claim.user), claim.user).await?;
+    let whose = Whose::User(claim.user);
+    let found = deps.store.find_for_sign_in(&whose, claim.user, shown_beside(request), now).await?;
     let (Some(credential), Some(user)) = (found.credential, found.user) else {
         return Err(Problem::challenge_refused());
     };
@@ -112,11 +121,18 @@ async fn charge(deps: &Deps, hash: TokenHash) -> Result<Charged, Problem> {
         return Err(Problem::challenge_refused());
     }
     let budget = Stored { state: admitted.0, version: found.factor.version.saturating_add(1) };
-    Ok(Charged { claim, hash, credential, user, budget, recovery: found.recovery, now })
+    let passwords = match (&claim.bucket, &found.device) {
+        (Bucket::Common, _) => found.login.state.failures,
+        (Bucket::Device(_), Some(known)) => known.login.state.failures,
+        (Bucket::Device(_), None) => 0,
+    };
+    let failures_before = passwords.saturating_sub(1).saturating_add(found.factor.state.failures);
+    let (device, replaced, recovery) = (found.device, found.replaced, found.recovery);
+    Ok(Charged { claim, hash, credential, user, budget, device, replaced, failures_before, recovery, now })
 }
 
 async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Factor) -> Result<Answer, Problem> {
-    let Charged { claim, hash, credential, user, budget, recovery, now } = charged;
+    let Charged { claim, hash, credential, user, budget, device, replaced, failures_before, recovery, now } = charged;
     let token = new_token(Purpose::Session, deps.host.entropy.bytes());
     // LG-3: a new session id at every authentication.
     let session = Session::starting(
@@ -137,7 +153,10 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
         }
     };
     let job = JobId::new(deps.host.entropy.ulid(*now));
-    let replaced = find_replaced(deps, request).await?;
+    let known = device.as_ref();
+    let arrived = Arrived { user, email: &credential.email, known, failures: *failures_before, now: *now };
+    let arriving = Arriving::of(deps, request, arrived).await?;
+    let arrival = arriving.arrival(Some(&claim.bucket));
     let answered = Answered {
         user,
         challenge: hash,
@@ -148,6 +167,7 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
         token: &token.hash,
         replaced: replaced.as_ref(),
         notice: notice.as_ref().map(|mail| (job, mail)),
+        arrival: &arrival,
         recovery: recovery.as_ref(),
         id: deps.host.entropy.ulid(*now),
         source: request.source(),
@@ -156,7 +176,7 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
     match deps.store.answer_challenge(&answered).await {
         Ok(()) => {
             note("signed_in", Some(user.id), Some(factor.name()), request.source());
-            Ok(session_answer(&token.text, &session))
+            Ok(session_answer(&token.text, &session).with_device_cookie(arriving.cookie()))
         }
         // Somebody spent the challenge or the factor first: a replay (TP-5), or RF-17.
         Err(StartRefused::ChangedMeanwhile) => {
@@ -168,15 +188,25 @@ async fn finish(deps: &Deps, request: &Request, charged: &Charged, factor: &Fact
     }
 }
 
-/// LG-6; and LG-7: somebody has the password. One mail per challenge.
+/// LG-6; and LG-7: somebody has the password. One mail per challenge; one with the link when that was the tenth failure and
+/// the login is closed (TP-10).
 async fn refuse(deps: &Deps, request: &Request, charged: &Charged, factor: &'static str) -> Result<(), Problem> {
-    let Charged { claim, credential, now, .. } = charged;
+    let Charged { claim, credential, user, budget, now, .. } = charged;
     note("second_factor_refused", Some(claim.user), Some(factor), request.source());
     let mail = Mail { to: credential.email.to_string(), notice: Notice::WrongSecondFactor { at: now.to_string() } };
     let job = JobId::new(deps.host.entropy.ulid(*now));
-    let notice = (claim.attempts.0 == 0).then_some((job, &mail));
+    let locked = Locked::of(deps, Some(user), &credential.email, *now);
+    let link = locked.link();
+    let told = if !budget.state.allows_password_login() {
+        note("login_closed", Some(claim.user), Some(factor), request.source());
+        Told::Closed(&link)
+    } else if claim.attempts.0 == 0 {
+        Told::WrongFactor(job, &mail)
+    } else {
+        Told::Nothing
+    };
     Ok(deps
         .store
-        .refuse_challenge(claim.user, factor, notice, deps.host.entropy.ulid(*now), request.source(), *now)
+        .refuse_challenge(claim.user, factor, told, deps.host.entropy.ulid(*now), request.source(), *now)
         .await?)
 }

@@ -1,6 +1,7 @@
 //! Passwords, second-factor challenges, sessions and step-up proofs. Never hands out a session before all factors (LG-2).
 
 mod answer_challenge;
+mod arrival;
 mod config;
 mod end_other_sessions;
 mod end_session;
@@ -8,6 +9,7 @@ mod event;
 mod factor;
 mod list_sessions;
 mod list_tokens;
+mod locked;
 mod log_in;
 mod log_out;
 mod make_token;
@@ -15,6 +17,8 @@ mod recheck_password;
 mod revoke_token;
 mod show_me;
 mod step_up;
+mod unlock;
+mod unlock_confirm;
 mod verify_password;
 
 use api::{Api, Gate, Mounts, Operation, Operations, Route, routes};
@@ -34,6 +38,8 @@ pub fn operations() -> Vec<(Route, Operation)> {
 fn mount<M: Mounts<Deps>>(to: M) -> M {
     to.mount(routes::LOG_IN, log_in::log_in, log_in::operation)
         .mount(routes::ANSWER_CHALLENGE, answer_challenge::answer_challenge, answer_challenge::operation)
+        .mount(routes::UNLOCK_LOGIN, unlock::unlock, unlock::operation)
+        .mount(routes::CONFIRM_UNLOCK, unlock_confirm::unlock_confirm, unlock_confirm::operation)
         .mount(routes::LOG_OUT, log_out::log_out, log_out::operation)
         .mount(routes::LIST_SESSIONS, list_sessions::list_sessions, list_sessions::operation)
         .mount(routes::END_OTHER_SESSIONS, end_other_sessions::end_other_sessions, end_other_sessions::operation)

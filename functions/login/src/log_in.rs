@@ -14,15 +14,18 @@ use account::{Secret, UserId, WallTime};
 use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::entity::budget::{Kind, Stored, Whose};
+use store::entity::budget::{Bucket, Stored, Whose};
 use store::entity::challenge;
 use store::entity::session::Session;
+use store::entity::user::User;
 use store::transaction::end_session::Replaced;
 use store::transaction::read_for_login::ForLogin;
 use store::transaction::start_session::{RightPassword, StartRefused};
 
 use crate::Deps;
+use crate::arrival::{Arrived, Arriving, shown_beside};
 use crate::event::note;
+use crate::locked::Locked;
 use crate::recheck_password::recheck_password;
 use crate::verify_password::{NotCompared, rehash, verify_password};
 
@@ -65,7 +68,7 @@ pub fn operation() -> Operation {
         .takes::<Form>()
         .answers::<SessionGiven>(200, "Signed in.")
         .answers::<ChallengeGiven>(200, "The password was right, and a second factor is on.")
-        .with_header("Set-Cookie", "The session for a browser.")
+        .with_header("Set-Cookie", "The session for a browser, and the mark by which it is known at the next sign-in.")
         .refuses(&[Problem::sign_in_refused, Problem::too_many_requests, Problem::try_again])
 }
 
@@ -80,9 +83,9 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
         return Err(Problem::too_many_requests().retry_after(60));
     }
     let owner = deps.store.find_user_by_email(&email).await?;
-    let whose = owner.map_or(Whose::UnknownAddress(email), Whose::User);
-    let found =
-        deps.store.find_for_login(&whose, owner.unwrap_or_else(|| UserId::new(deps.host.entropy.ulid(now)))).await?;
+    let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
+    let nobody = UserId::new(deps.host.entropy.ulid(now));
+    let found = deps.store.find_for_sign_in(&whose, owner.unwrap_or(nobody), shown_beside(&request), now).await?;
     let refused = || {
         note("sign_in_refused", owner, Some("password"), request.source());
         Problem::sign_in_refused()
@@ -93,40 +96,85 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     let stored = account.as_ref().and_then(|(credential, _)| credential.hash.as_ref());
     let verdict = match verify_password(&deps, &password, stored).await {
         Ok(verdict) => verdict,
-        Err(NotCompared::TooLong) => return Err(refused()),
+        Err(NotCompared::TooLong) => {
+            close(&deps, &whose, &charged, account.as_ref().map(|(_, user)| user), &email, now).await?;
+            return Err(refused());
+        }
         Err(NotCompared::Ours(problem)) => {
-            deps.store.write_budget(&whose, Kind::Login, &charged.state.refunded(now), charged.version, now).await?;
+            let Charged { bucket, login, .. } = &charged;
+            deps.store.write_bucket(&whose, bucket, &login.state.refunded(now), login.version, now).await?;
             return Err(problem);
         }
     };
-    let Some((credential, user)) = account.filter(|_| verdict.matches) else { return Err(refused()) };
+    let (credential, user) = match account {
+        Some(account) if verdict.matches => account,
+        account => {
+            close(&deps, &whose, &charged, account.as_ref().map(|(_, user)| user), &email, now).await?;
+            return Err(refused());
+        }
+    };
     recheck_password(&deps, &password, &credential, &user, &request, now).await;
     let rehashed = if verdict.needs_rehash { rehash(&deps, &password).await } else { None };
-    let replaced = find_replaced(&deps, &request).await?;
     let right = RightPassword {
         user: &user,
         rehashed: rehashed.as_ref(),
-        replaced: replaced.as_ref(),
+        replaced: found.replaced.as_ref(),
+        bucket: &charged.bucket,
         id: deps.host.entropy.ulid(now),
         source: request.source(),
         now,
     };
-    if credential.totp.is_some() { give_challenge(&deps, &right).await } else { give_session(&deps, &right).await }
+    if credential.totp.is_some() {
+        return give_challenge(&deps, &right).await;
+    }
+    let (known, failures) = (found.device.as_ref(), charged.failures_before);
+    let arrived = Arrived { user: &user, email: &credential.email, known, failures, now };
+    give_session(&deps, &right, &Arriving::of(&deps, &request, arrived).await?).await
 }
 
-/// RL-2, RL-3, TP-10: charges the attempt, or `None` when there is none to be had: to be answered like a wrong password.
-async fn charge(
-    deps: &Deps,
-    whose: &Whose,
-    found: &ForLogin,
-    now: WallTime,
-) -> Result<Option<Stored<LoginBudget>>, Problem> {
-    let Ok(charged) = found.login.state.admit(now) else { return Ok(None) };
+/// A bucket that was charged for one evaluation.
+struct Charged {
+    bucket: Bucket,
+    login: Stored<LoginBudget>,
+    /// How many tries were refused before this one.
+    failures_before: u32,
+}
+
+/// RL-2, RL-3, TP-10: charges the attempt, or `None` when there is none to be had: to be answered like a wrong password. A
+/// known device has its own bucket, whatever strangers did to the common one (RL-1); the lock of the second factor holds for
+/// it too, since nobody gets there without the password.
+async fn charge(deps: &Deps, whose: &Whose, found: &ForLogin, now: WallTime) -> Result<Option<Charged>, Problem> {
+    let (bucket, login) = match &found.device {
+        Some(known) => (Bucket::Device(known.device.name.clone()), &known.login),
+        None => (Bucket::Common, &found.login),
+    };
+    let Ok(state) = login.state.admit(now) else { return Ok(None) };
     if !found.factor.state.allows_password_login() {
         return Ok(None);
     }
-    let written = deps.store.write_budget(whose, Kind::Login, &charged, found.login.version, now).await?;
-    Ok(written.then(|| Stored { state: charged, version: found.login.version.saturating_add(1) }))
+    if !deps.store.write_bucket(whose, &bucket, &state, login.version, now).await? {
+        return Ok(None);
+    }
+    let charged = Stored { state, version: login.version.saturating_add(1) };
+    Ok(Some(Charged { bucket, login: charged, failures_before: login.state.failures }))
+}
+
+/// RL-2: the hundredth wrong password of the common bucket closes it, and the owner gets the link that opens it. A device's
+/// own bucket closes nothing: used up, the device is a stranger's.
+async fn close(
+    deps: &Deps,
+    whose: &Whose,
+    charged: &Charged,
+    account: Option<&User>,
+    email: &EmailAddress,
+    now: WallTime,
+) -> Result<(), Problem> {
+    if charged.bucket != Bucket::Common || !charged.login.state.is_closed() {
+        return Ok(());
+    }
+    note("login_closed", account.map(|user| user.id), Some("password"), None);
+    let locked = Locked::of(deps, account, email, now);
+    Ok(deps.store.close_login(whose, &charged.login, &locked.link(), deps.host.entropy.ulid(now), now).await?)
 }
 
 /// LG-3: the session that a browser still holds ends with the commit that gives it a new one.
@@ -137,13 +185,14 @@ pub(crate) async fn find_replaced(deps: &Deps, request: &Request) -> Result<Opti
     }
 }
 
-async fn give_session(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer, Problem> {
+async fn give_session(deps: &Deps, right: &RightPassword<'_>, arriving: &Arriving) -> Result<Answer, Problem> {
     let token = new_token(Purpose::Session, deps.host.entropy.bytes());
     let id = SessionId::new(deps.host.entropy.ulid(right.now));
     let session = Session::starting(id, right.user.id, right.user.session_gen, false, right.now);
-    deps.store.start_session(right, &session, &token.hash).await.map_err(start_refused)?;
+    let arrival = arriving.arrival(Some(right.bucket));
+    deps.store.start_session(right, &session, &token.hash, &arrival).await.map_err(start_refused)?;
     note("signed_in", Some(right.user.id), Some("password"), right.source);
-    Ok(session_answer(&token.text, &session))
+    Ok(session_answer(&token.text, &session).with_device_cookie(arriving.cookie()))
 }
 
 async fn give_challenge(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer, Problem> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use account::UserId;
 use account::breached::PasswordCheck;
+use account::recovery::Stage;
 use account::trading_state::TradingState;
 use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
@@ -24,6 +25,19 @@ struct Me {
     recovery_codes_left: usize,
     /// SU-4: the password is on a list of stolen ones; until it is changed.
     password_breached: bool,
+    /// PR-14: somebody asked to get in without the second factor, and the wait or its window runs.
+    recovery: Option<RecoveryShown>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RecoveryShown {
+    #[schemars(with = "shape::Time")]
+    started_at: String,
+    /// From then on a reset link completes it.
+    #[schemars(with = "shape::Time")]
+    ready_at: String,
+    #[schemars(with = "shape::Time")]
+    lapses_at: String,
 }
 
 /// In the contract.
@@ -43,6 +57,12 @@ pub async fn show_me(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         state if state.counts_as_active(now) => "active",
         TradingState::Active | TradingState::Cooling { .. } => "cooling",
     };
+    let recovery = deps.store.find_recovery(user.id).await?.map(|found| found.state);
+    let recovery = recovery.filter(|r| r.stage(user.cred_version, now) != Stage::Over).map(|r| RecoveryShown {
+        started_at: r.started_at.to_string(),
+        ready_at: r.ready_at().to_string(),
+        lapses_at: r.lapses_at().to_string(),
+    });
     Ok(Answer::ok(&Me {
         id: user.id,
         email: credential.email.to_string(),
@@ -51,6 +71,7 @@ pub async fn show_me(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         trading_state,
         cooling_off_until: user.trading_state.cooling_off_until(now).map(|t| t.to_string()),
         password_breached: credential.password_check == PasswordCheck::Breached,
+        recovery,
         recovery_codes_left: deps.store.recovery_codes(user.id).await?.len(),
     }))
 }

@@ -26,6 +26,7 @@ use store::transaction::start_session::StartRefused;
 use crate::Deps;
 use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
+use crate::locked::Locked;
 use crate::verify_password::{NotCompared, verify_password};
 
 #[derive(Deserialize, JsonSchema)]
@@ -79,7 +80,13 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         Ok(factor) => factor,
         Err(NoFactors::Wrong(wrong)) => {
             note("step_up_refused", Some(user), None, request.source());
-            deps.store.refuse_step_up(user, &charge, wrong, deps.host.entropy.ulid(now), request.source(), now).await?;
+            // TP-10: the tenth wrong factor closes the login, wherever it was shown.
+            let closes = wrong == Wrong::Factor
+                && charge.factor.as_ref().is_some_and(|(state, _)| !state.allows_password_login());
+            let locked = Locked::of(&deps, Some(&session.user), &credential.email, now);
+            let link = locked.link();
+            let id = deps.host.entropy.ulid(now);
+            deps.store.refuse_step_up(user, &charge, wrong, closes.then_some(&link), id, request.source(), now).await?;
             return Err(Problem::step_up_refused());
         }
         Err(NoFactors::Ours(problem)) => {

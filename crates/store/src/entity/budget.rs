@@ -3,19 +3,23 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `BUDGET#SOURCE#<network>` | `<minute since 1970>` | `hashed` N; `ttl` N |
-//! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `FACTOR`, `STEP_UP`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
+//! | identity | `BUDGET#SOURCE#<network>` | `<minute since 1970>` | `counted` N (password hashes); `ttl` N |
+//! | identity | `BUDGET#MAIL#<network>` | `<hour since 1970>` | `counted` N (requests for a mail); `ttl` N |
+//! | identity | `BUDGET#MAILS` | `<minute since 1970>` | `counted` N (of everybody); `ttl` N |
+//! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `DEVICE#<hash>`, `FACTOR`, `STEP_UP`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL`, `UNLOCK_MAIL` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
 
 use std::net::IpAddr;
 
 use account::UserId;
 use account::WallTime;
+use account::budget::Room;
 use account::email::EmailAddress;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::attribute::{Row, json, n};
+use crate::entity::device::DeviceName;
 use crate::write::Write;
 use crate::{Key, Store, StoreError, Table};
 
@@ -41,6 +45,17 @@ pub enum Kind {
     ResetMail,
     /// Mails with verification links.
     VerifyMail,
+    /// Mails with links that open a closed login.
+    UnlockMail,
+}
+
+/// Which bucket a password was charged to (RL-2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bucket {
+    /// The one that all strangers share.
+    Common,
+    /// A known device's own.
+    Device(DeviceName),
 }
 
 impl Kind {
@@ -52,17 +67,27 @@ impl Kind {
             Kind::ResetFactor => "RESET_FACTOR",
             Kind::ResetMail => "RESET_MAIL",
             Kind::VerifyMail => "VERIFY_MAIL",
+            Kind::UnlockMail => "UNLOCK_MAIL",
         }
     }
 }
 
 /// Where a budget is.
 pub fn key(whose: &Whose, kind: Kind) -> Key {
-    let pk = match whose {
+    Key::new(partition(whose), kind.as_str())
+}
+/// Where the bucket of a password is.
+pub fn bucket_key(whose: &Whose, bucket: &Bucket) -> Key {
+    match bucket {
+        Bucket::Common => key(whose, Kind::Login),
+        Bucket::Device(name) => Key::new(partition(whose), format!("DEVICE#{}", name.as_str())),
+    }
+}
+fn partition(whose: &Whose) -> String {
+    match whose {
         Whose::User(user) => format!("BUDGET#{user}"),
         Whose::UnknownAddress(email) => format!("BUDGET#EMAIL#{}", hex::encode(Sha256::digest(email.key().as_bytes()))),
-    };
-    Key::new(pk, kind.as_str())
+    }
 }
 
 /// A budget as read, with the version its next write demands.
@@ -101,26 +126,60 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The same for the bucket of a password.
+    pub async fn write_bucket<S: Serialize>(
+        &self,
+        whose: &Whose,
+        bucket: &Bucket,
+        state: &S,
+        version: u64,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
+        Ok(self.write_one(write_at(bucket_key(whose, bucket), state, version, now)?).await?.is_ok())
+    }
+}
+
 /// RL-5: how many password hashes one source may cause in a minute, over all addresses. Far above what people behind one
 /// router need, far below what a core computes.
 pub const HASHES_PER_MINUTE_MAX: u32 = 300;
 
+/// PR-3: how many requests for a mail (reset, verification, unlock, sign-up) one source may make in an hour, over all
+/// addresses. Beyond it nothing is sent, and the answer is the same.
+pub const MAIL_REQUESTS_PER_HOUR_MAX: u32 = 30;
+/// PR-3: how many requests for a mail all sources together may make in a minute before every address is held to one mail
+/// per period. Nobody is refused a link by what strangers do (RL-1).
+pub const MAIL_REQUESTS_PER_MINUTE_MAX: u32 = 600;
+
 /// Counts one, and refuses at the limit: no version, so that neighbours behind one router do not refuse each other.
-const HASH_ONE_MORE: &str = "SET #hashed = if_not_exists(#hashed, :none) + :one, #ttl = :ttl";
-const HASHES_LEFT: &str = "attribute_not_exists(#hashed) OR #hashed < :max";
+const ONE_MORE: &str = "SET #counted = if_not_exists(#counted, :none) + :one, #ttl = :ttl";
+const SOME_LEFT: &str = "attribute_not_exists(#counted) OR #counted < :max";
 
 impl Store {
     /// Charges one password hash to its source; `false` when this minute has had its share (RL-5). Requests whose source is
     /// not known share one budget.
     pub async fn charge_source(&self, source: Option<IpAddr>, now: WallTime) -> Result<bool, StoreError> {
-        let minute = now.seconds().div_euclid(60);
-        let key = Key::new(format!("BUDGET#SOURCE#{}", network(source)), minute.to_string());
-        let write = Write::update(Table::Identity, key, HASH_ONE_MORE)
-            .when(HASHES_LEFT)
+        self.count_one(format!("BUDGET#SOURCE#{}", network(source)), 60, HASHES_PER_MINUTE_MAX, now).await
+    }
+    /// Charges one request for a mail to its source and to everybody; how much room is left for it (PR-3). Two calls, always.
+    pub async fn charge_mail(&self, source: Option<IpAddr>, now: WallTime) -> Result<Room, StoreError> {
+        let of_source = format!("BUDGET#MAIL#{}", network(source));
+        let source = self.count_one(of_source, 3_600, MAIL_REQUESTS_PER_HOUR_MAX, now).await?;
+        let everybody = self.count_one("BUDGET#MAILS".to_owned(), 60, MAIL_REQUESTS_PER_MINUTE_MAX, now).await?;
+        Ok(match (source, everybody) {
+            (false, _) => Room::None,
+            (true, false) => Room::Steady,
+            (true, true) => Room::Burst,
+        })
+    }
+    async fn count_one(&self, pk: String, period_s: i64, max: u32, now: WallTime) -> Result<bool, StoreError> {
+        let key = Key::new(pk, now.seconds().div_euclid(period_s).to_string());
+        let write = Write::update(Table::Identity, key, ONE_MORE)
+            .when(SOME_LEFT)
             .value(":none", n(0))
             .value(":one", n(1))
-            .value(":max", n(HASHES_PER_MINUTE_MAX))
-            .value(":ttl", n(now.seconds().saturating_add(3600)));
+            .value(":max", n(max))
+            .value(":ttl", n(now.seconds().saturating_add(2 * 3_600)));
         Ok(self.write_one(write).await?.is_ok())
     }
 }
@@ -143,7 +202,19 @@ const CLEAR: &str = "SET #state = :state, #version = if_not_exists(#version, :no
 /// The write that clears an account's budget without having read it: strangers may be charging it at this very moment, and
 /// whoever earned it is not refused for that (RL-1).
 pub(crate) fn cleared<S: Serialize>(user: UserId, kind: Kind, fresh: &S, now: WallTime) -> Result<Write, StoreError> {
-    Ok(Write::update(Table::Identity, key(&Whose::User(user), kind), CLEAR)
+    cleared_at(key(&Whose::User(user), kind), fresh, now)
+}
+/// The same for the bucket that a password was charged to.
+pub(crate) fn cleared_bucket<S: Serialize>(
+    user: UserId,
+    bucket: &Bucket,
+    fresh: &S,
+    now: WallTime,
+) -> Result<Write, StoreError> {
+    cleared_at(bucket_key(&Whose::User(user), bucket), fresh, now)
+}
+fn cleared_at<S: Serialize>(key: Key, fresh: &S, now: WallTime) -> Result<Write, StoreError> {
+    Ok(Write::update(Table::Identity, key, CLEAR)
         .value(":state", json(fresh)?)
         .value(":one", n(1))
         .value(":none", n(0))
@@ -158,11 +229,14 @@ pub fn budget_write<S: Serialize>(
     version: u64,
     now: WallTime,
 ) -> Result<Write, StoreError> {
-    let row = Row::keyed(&key(whose, kind))
+    write_at(key(whose, kind), state, version, now)
+}
+fn write_at<S: Serialize>(key: Key, state: &S, version: u64, now: WallTime) -> Result<Write, StoreError> {
+    let row = Row::keyed(&key)
         .with("state", json(state)?)
         .with("version", n(version.saturating_add(1)))
         .with("ttl", n(now.seconds() + KEPT_S));
-    Ok(Write::put(Table::Identity, key(whose, kind), row)
+    Ok(Write::put(Table::Identity, key, row)
         .when("attribute_not_exists(pk) OR #version = :version")
         .value(":version", n(version)))
 }

@@ -2,10 +2,11 @@
 //!
 //! `charge_challenge` writes: the factor budget (at the version read), the challenge's attempts (as read). Of many answers at
 //! once one is evaluated (TP-9, RL-3).
-//! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, all three budgets cleared (TP-10a), an
-//! audit row; for a recovery code the generation raised, entries frozen and a notice (RC-5); the session that the request
+//! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, the device it started
+//! from (RL-2), all three budgets cleared (TP-10a), an audit row, perhaps a notice (LG-7); for a recovery code the generation raised, entries frozen and a notice (RC-5); the session that the request
 //! showed goes (LG-3). Checks: credential version and generation as read.
-//! `refuse_challenge` writes an audit row and perhaps a notice.
+//! `refuse_challenge` writes an audit row and perhaps a notice; with the tenth failure in a row that is the one that the
+//! login is closed, with the link that opens it (TP-10).
 
 use std::net::IpAddr;
 
@@ -22,12 +23,13 @@ use crate::entity::budget::{Kind, Stored, Whose, budget_write, cleared};
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::recovery::StoredRecovery;
 use crate::entity::session::Session;
+use crate::entity::unlock_token::UnlockLink;
 use crate::entity::user::{User, frozen_why};
 use crate::entity::{audit, challenge, user};
 use crate::transaction::cancel_recovery::cancel_writes;
 use crate::transaction::end_session::Replaced;
 use crate::transaction::spend_factor::Factor;
-use crate::transaction::start_session::{StartRefused, clear_login_budget, same_user, settled};
+use crate::transaction::start_session::{Arrival, StartRefused, same_user, settled};
 use crate::write::{TransactFailed, Write};
 use crate::{Store, StoreError, Table};
 
@@ -59,11 +61,24 @@ pub struct Answered<'a> {
     pub replaced: Option<&'a Replaced>,
     /// RC-5: the notice that a recovery code was used.
     pub notice: Option<(JobId, &'a Mail)>,
+    /// RL-2, LG-7.
+    pub arrival: &'a Arrival<'a>,
     /// PR-14: the latest recovery, as read; one that is under way ends with this sign-in.
     pub recovery: Option<&'a StoredRecovery>,
     pub id: Ulid,
     pub source: Option<IpAddr>,
     pub now: WallTime,
+}
+
+/// What the owner is told of a wrong answer.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /** Nothing more: it was said of this challenge. */
+    Nothing,
+    /** LG-7: somebody has the password. */
+    WrongFactor(JobId, &'a Mail),
+    /** TP-10: that was one too many. */
+    Closed(&'a UnlockLink<'a>),
 }
 
 const COUNT: &str = "SET #attempts = :next";
@@ -109,19 +124,22 @@ impl Store {
         ];
         noted(self.transact(&id.to_string(), &writes).await)
     }
-    /// Records a wrong answer (LG-6) and, with a notice, tells the owner that somebody has the password (LG-7).
+    /// Records a wrong answer (LG-6) and, with a notice, tells the owner that somebody has the password (LG-7), or that the
+    /// login is closed (TP-10).
     pub async fn refuse_challenge(
         &self,
         user: UserId,
         factor: &'static str,
-        notice: Option<(JobId, &Mail)>,
+        told: Told<'_>,
         id: Ulid,
         source: Option<IpAddr>,
         now: WallTime,
     ) -> Result<(), StoreError> {
         let mut writes = vec![audit::put(user, id, "second_factor_refused", Some(factor), source, now)];
-        if let Some((job, mail)) = notice {
-            writes.push(put_mail(job, Some(user), mail, now)?);
+        match told {
+            Told::Nothing => {}
+            Told::WrongFactor(job, mail) => writes.push(put_mail(job, Some(user), mail, now)?),
+            Told::Closed(link) => writes.extend(link.writes(now)?),
         }
         noted(self.transact(&id.to_string(), &writes).await)
     }
@@ -138,6 +156,7 @@ impl Store {
             token,
             replaced,
             notice,
+            arrival,
             recovery,
             id,
             source,
@@ -162,13 +181,14 @@ impl Store {
             Write::delete(Table::Identity, challenge::key(challenge)).when(AS_READ).value(":attempts", n(attempts.0)),
             budget_write(&whose, Kind::Factor, &FactorBudget::FRESH, *factor_budget_version, *now)
                 .map_err(StartRefused::Store)?,
-            clear_login_budget(user, *now).map_err(StartRefused::Store)?,
             // TP-10a: all factors were shown, the only thing that restores the budget of the reset flow.
             cleared(user.id, Kind::ResetFactor, &ResetFactorBudget::FRESH, *now).map_err(StartRefused::Store)?,
             audit::put(user.id, *id, "signed_in", Some(factor.name()), *source, *now),
         ];
         writes.extend(factor.writes(user.id, *now));
         writes.extend(session.writes(token));
+        let versions = (user.cred_version, session.session_gen);
+        writes.extend(arrival.writes(user.id, versions, *now).map_err(StartRefused::Store)?);
         writes.extend(replaced.iter().flat_map(|replaced| replaced.writes()));
         if let Some((job, mail)) = notice {
             writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?);

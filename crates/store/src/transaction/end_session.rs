@@ -25,6 +25,9 @@ pub struct Replaced {
 }
 
 impl Replaced {
+    pub(crate) fn of(hash: &TokenHash, session: &Session) -> Self {
+        Self { session: session::key(hash), entry: session::list_key(session.user, session.id) }
+    }
     pub(crate) fn writes(&self) -> [Write; 2] {
         [Write::delete(Table::Identity, self.session.clone()), Write::delete(Table::Identity, self.entry.clone())]
     }
@@ -63,10 +66,7 @@ impl Store {
     }
     /// What a sign-in that showed this token replaces; whose session it is does not matter, it was shown.
     pub async fn find_replaced(&self, hash: &TokenHash) -> Result<Option<Replaced>, StoreError> {
-        Ok(self
-            .find_session(hash)
-            .await?
-            .map(|s| Replaced { session: session::key(hash), entry: session::list_key(s.user, s.id) }))
+        Ok(self.find_session(hash).await?.map(|session| Replaced::of(hash, &session)))
     }
     /// The sessions of a user that would pass the session check now, oldest first.
     pub async fn list_sessions(&self, user: &User, now: WallTime) -> Result<Vec<Session>, StoreError> {

@@ -16,6 +16,7 @@ use crate::attribute::{n, s};
 use crate::entity::budget::{Kind, Whose, budget_write};
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::proof::{self, Proof};
+use crate::entity::unlock_token::UnlockLink;
 use crate::entity::user::{User, frozen_why};
 use crate::entity::{audit, user};
 use crate::transaction::spend_factor::Factor;
@@ -107,12 +108,14 @@ impl Store {
         }
     }
     /// Records a refusal (LG-6). When the password was wrong, no factor was looked at and its charge goes back: else whoever
-    /// found an open session could close the owner's login without knowing the password (TP-10).
+    /// found an open session could close the owner's login without knowing the password (TP-10). `closed`: that was the factor's
+    /// tenth failure, and the owner gets the link that opens the login.
     pub async fn refuse_step_up(
         &self,
         user: UserId,
         charge: &Charge,
         wrong: Wrong,
+        closed: Option<&UnlockLink<'_>>,
         id: Ulid,
         source: Option<IpAddr>,
         now: WallTime,
@@ -123,7 +126,13 @@ impl Store {
                 .await?;
         }
         let event = audit::put(user, id, "step_up_refused", Some(wrong.name()), source, now);
-        self.write_one(event).await.map(|_| ())
+        let Some(link) = closed else { return self.write_one(event).await.map(|_| ()) };
+        let mut writes = vec![event];
+        writes.extend(link.writes(now)?);
+        match self.transact(&id.to_string(), &writes).await {
+            Ok(()) | Err(TransactFailed::Cancelled(_)) => Ok(()),
+            Err(TransactFailed::Store(error)) => Err(error),
+        }
     }
     /// Stores the proof and spends what it was earned with.
     pub async fn issue_step_up(

@@ -1,20 +1,23 @@
 //! What a right password leads to: a session, or a challenge when a second factor is on (LG-2).
 //!
-//! `start_session` writes: session and its list entry, the login budget cleared, an audit row, perhaps a new hash; the
-//! session that the request showed goes (LG-3). Checks: credential version and session generation as read (RF-17: a reset in
+//! `start_session` writes: session and its list entry, the device it started from (RL-2), the bucket of the password cleared,
+//! an audit row, perhaps a new hash and a notice (LG-7); the session that the request showed goes (LG-3). Checks: credential version and session generation as read (RF-17: a reset in
 //! between leaves no session).
 //! `put_challenge` writes: the challenge, an audit row, perhaps a new hash; checks the credential version. The budget stays
 //! charged until all factors are shown.
 
-use account::WallTime;
 use account::budget::LoginBudget;
+use account::id::JobId;
 use account::password_hash::PasswordHash;
 use account::token::TokenHash;
+use account::{CredentialVersion, SessionGeneration, UserId, WallTime};
 use std::net::IpAddr;
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
-use crate::entity::budget::Kind;
+use crate::entity::budget::Bucket;
+use crate::entity::device::Knowing;
+use crate::entity::job::{Mail, put_mail};
 use crate::entity::session::Session;
 use crate::entity::user::User;
 use crate::entity::{audit, budget, challenge, credential, user};
@@ -39,9 +42,44 @@ pub struct RightPassword<'a> {
     pub rehashed: Option<&'a PasswordHash>,
     /// LG-3: the session whose token came with the request.
     pub replaced: Option<&'a Replaced>,
+    /// Where the password was charged.
+    pub bucket: &'a Bucket,
     pub id: Ulid,
     pub source: Option<IpAddr>,
     pub now: WallTime,
+}
+
+/// What a sign-in with all factors leaves beside its session.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// The browser that is known from now on.
+    pub device: Knowing<'a>,
+    /// The bucket that is cleared: the one that was charged and no other, so that strangers' guesses stay counted. `None`
+    /// where no password was charged.
+    pub bucket: Option<&'a Bucket>,
+    /// LG-7: what its owner is told.
+    pub notice: Option<(JobId, &'a Mail)>,
+}
+
+impl Arrival<'_> {
+    /// Its writes, under the versions that the user has after the commit.
+    pub(crate) fn writes(
+        &self,
+        user: UserId,
+        versions: (CredentialVersion, SessionGeneration),
+        now: WallTime,
+    ) -> Result<Vec<Write>, StoreError> {
+        let mut writes = self.device.writes(user, versions, now);
+        if let Some(bucket) = self.bucket {
+            // Strangers may be charging the common bucket at this very moment; whoever showed everything is not refused for
+            // that (RL-1).
+            writes.push(budget::cleared_bucket(user, bucket, &LoginBudget::FRESH, now)?);
+        }
+        if let Some((job, mail)) = self.notice {
+            writes.push(put_mail(job, Some(user), mail, now)?);
+        }
+        Ok(writes)
+    }
 }
 
 const REHASH: &str = "SET #hash = :hash, #pepper = :pepper";
@@ -53,9 +91,9 @@ pub(crate) fn same_user(user: &User) -> Write {
         .value(":cred_version", n(user.cred_version.value()))
         .value(":session_gen", n(user.session_gen.value()))
 }
-/// Strangers may be charging the login budget at this very moment; whoever showed everything is not refused for that (RL-1).
+/// For a sign-in without a password, which charged no bucket.
 pub(crate) fn clear_login_budget(user: &User, now: WallTime) -> Result<Write, StoreError> {
-    budget::cleared(user.id, Kind::Login, &LoginBudget::FRESH, now)
+    budget::cleared(user.id, budget::Kind::Login, &LoginBudget::FRESH, now)
 }
 pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
     match result {
@@ -88,10 +126,12 @@ impl Store {
         right: &RightPassword<'_>,
         session: &Session,
         hash: &TokenHash,
+        arrival: &Arrival<'_>,
     ) -> Result<(), StartRefused> {
         let mut writes = vec![same_user(right.user)];
         writes.extend(session.writes(hash));
-        writes.push(clear_login_budget(right.user, right.now).map_err(StartRefused::Store)?);
+        let versions = (right.user.cred_version, right.user.session_gen);
+        writes.extend(arrival.writes(right.user.id, versions, right.now).map_err(StartRefused::Store)?);
         writes.push(audit::put(right.user.id, right.id, "signed_in", Some("password"), right.source, right.now));
         writes.extend(right.rehash());
         writes.extend(right.replaced.iter().flat_map(|replaced| replaced.writes()));
@@ -105,8 +145,8 @@ impl Store {
         hash: &TokenHash,
         expires_at: WallTime,
     ) -> Result<(), StartRefused> {
-        let mut writes =
-            vec![same_user(right.user), challenge::put(hash, right.user.id, right.user.cred_version, expires_at)];
+        let RightPassword { user, bucket, .. } = right;
+        let mut writes = vec![same_user(user), challenge::put(hash, user.id, user.cred_version, bucket, expires_at)];
         writes.push(audit::put(
             right.user.id,
             right.id,

@@ -25,6 +25,7 @@ use http_body_util::BodyExt;
 use identity_key::IdentityKey;
 use serde_json::Value;
 use store::Store;
+use store::entity::budget::Bucket;
 use store::entity::job::{Mail, Notice};
 use store::entity::{challenge, recovery_code};
 use store::transaction::sign_up::SignUp;
@@ -311,7 +312,7 @@ impl World {
     pub async fn challenge(&self, user: UserId) -> String {
         let token = new_token(Purpose::LoginChallenge, self.host.entropy.bytes());
         let version = self.store.find_user(user).await.unwrap().unwrap().cred_version;
-        let write = challenge::put(&token.hash, user, version, self.now().plus_seconds(challenge::LIFE_S));
+        let write = challenge::put(&token.hash, user, version, &Bucket::Common, self.now().plus_seconds(challenge::LIFE_S));
         self.store.transact(&self.host.entropy.ulid(self.now()).to_string(), &[write]).await.unwrap();
         // EXPOSE: the caller got it.
         token.text.expose(String::clone)

@@ -152,7 +152,7 @@ async fn rl_5_a_source_has_its_share_of_hashes() {
     let world = World::new();
     let minute = world.now().seconds() / 60;
     let full = aws_sdk_dynamodb::types::AttributeValue::N("299".to_owned());
-    world.set("BUDGET#SOURCE#192.0.2.1", &minute.to_string(), "hashed", full).await;
+    world.set("BUDGET#SOURCE#192.0.2.1", &minute.to_string(), "counted", full).await;
     world.trace();
     let answers = world
         .at_once(
