@@ -123,7 +123,9 @@ fn written(results: &BTreeMap<String, String>, run: &str) -> String {
     }
     let open = items.iter().filter(|item| matches!(item.status.as_str(), "partly" | "not met"));
     page.push_str("\nNot or not wholly met:\n\n");
-    open.for_each(|item| drop(writeln!(page, "* {} {}: {}", item.id, item.asks, item.reason)));
+    for Item { id, asks, reason, .. } in open {
+        let _ = writeln!(page, "* {id} {asks}: {reason}");
+    }
     let mut chapter = "";
     for Item { id, level, status, asks, tests, reason } in &items {
         let of = id.split('.').next().unwrap_or_default();

@@ -24,6 +24,33 @@ fn every_role_is_exactly_its_rows_in_the_matrix() {
     report("a role and its row differ; decide which of the two is right, then write the other", &findings);
 }
 
+/// Who keeps passwords and factors: the functions that the account's owner talks to, and nobody that acts for others.
+const ACCOUNT_FUNCTIONS: &[&str] = &["login", "password-reset", "second-factor", "signup"];
+
+#[test]
+fn pr_15_nobody_but_the_accounts_own_functions_writes_credentials_and_no_route_is_an_administrators() {
+    let mut findings = Vec::new();
+    for line in read("infra/permissions.csv").lines() {
+        let [function, effect, _, action, resource, condition] = row(line);
+        let writes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"].contains(&action.as_str());
+        if effect != "allow" || resource != "IdentityTable" || !writes || function == "(boundary)" {
+            continue;
+        }
+        let keys =
+            condition.split("; ").find_map(|part| part.strip_prefix("ForAllValues:StringLike dynamodb:LeadingKeys="));
+        let reaches = keys.is_none_or(|keys| keys.split('|').any(|key| "CRED#".starts_with(key.trim_end_matches('*'))));
+        if reaches && !ACCOUNT_FUNCTIONS.contains(&function.as_str()) {
+            findings.push(format!("{function} may {action} a password: {line}"));
+        }
+    }
+    for (_, route) in api::routes::ALL {
+        if ["admin", "users", "accounts", "operator"].iter().any(|word| route.path().contains(word)) {
+            findings.push(format!("a route for acting on others: {} {}", route.method(), route.path()));
+        }
+    }
+    report("PR-15: only its owner sets a password", &findings);
+}
+
 #[test]
 fn a_star_is_written_with_its_reason() {
     let mut findings = Vec::new();
