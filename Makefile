@@ -7,7 +7,7 @@ ARGS ?=
 # Where tools are kept, as in `.ci/run`.
 CACHE = $(or $(SHEARPIN_CI_CACHE),$(HOME)/.cache/shearpin-ci)
 
-.PHONY: up demo test check size bench-cold-start bench-up bench-hash walk requirements pages mutants
+.PHONY: up demo test check openapi contract size bench-cold-start bench-up bench-hash walk requirements pages mutants
 
 # Runs the whole product on this machine until Ctrl-C.
 up:
@@ -24,6 +24,14 @@ test:
 # What the gate runs, in its order.
 check:
 	.ci/run
+
+# Writes docs/openapi.json and the pages of docs/problems from the code.
+openapi:
+	$(CARGO) run -p tests --bin write-contract
+
+# Asks a running product everything that the contract allows and much that it does not (schemathesis).
+contract:
+	tests/contract/run.sh
 
 # Release binaries of all functions; fails when one is 12 MB or more.
 size:
