@@ -11,10 +11,14 @@ mod list_activity;
 mod list_bots;
 mod list_deals;
 mod preview_bot;
+mod release_trading;
 mod show_bot;
+mod show_contract;
 mod show_deal;
 mod start_bot;
 mod stop_bot;
+mod stop_trading;
+mod tell_bots;
 mod view;
 
 use api::{Api, Gate, Mounts, Operation, Operations, Route, routes};
@@ -42,5 +46,8 @@ fn mount<M: Mounts<Deps>>(to: M) -> M {
         .mount(routes::LIST_DEALS, list_deals::list_deals, list_deals::operation)
         .mount(routes::SHOW_DEAL, show_deal::show_deal, show_deal::operation)
         .mount(routes::LIST_ACTIVITY, list_activity::list_activity, list_activity::operation)
+        .mount(routes::STOP_TRADING, stop_trading::stop_trading, stop_trading::operation)
+        .mount(routes::RELEASE_TRADING, release_trading::release_trading, release_trading::operation)
         .mount(routes::HEALTH, health::health, health::operation)
+        .mount(routes::SHOW_CONTRACT, show_contract::show_contract, show_contract::operation)
 }
