@@ -1,0 +1,1 @@
+//! Requests of hostile shape: each has one meaning or is refused.
