@@ -36,11 +36,12 @@ pub fn operation() -> Operation {
         .answers::<shape::Empty>(202, "If the address has an account, a mail is under way.")
 }
 
-/// Queues the link. Three reads and one transaction, whoever asks for whatever address.
+/// Queues the link. Two charges, three reads and one transaction, whoever asks for whatever address.
 pub async fn request_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let Form { email } = request.json()?;
     let email = address(&email)?;
     let now = deps.host.clock.now();
+    let room = deps.store.charge_mail(request.source(), now).await?;
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::ResetMail, AllowanceUsed::FRESH).await?;
@@ -48,7 +49,7 @@ pub async fn request_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, 
     let user = deps.store.find_user(owner.unwrap_or(nobody)).await?;
     let token = new_token(Purpose::PasswordReset, deps.host.entropy.bytes());
     // PR-3: over the budget no token is made and none is voided, so a live link is in the mailbox however many ask.
-    let admitted = RESET_MAILS.admit(budget.state, now).ok();
+    let admitted = RESET_MAILS.admit_in(room, budget.state, now);
     let notice = match (&user, admitted) {
         // EXPOSE: the mail is how the token reaches its owner.
         (Some(_), Some(_)) => Notice::ResetPassword { token: token.text.expose(String::clone) },

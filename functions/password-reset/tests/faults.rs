@@ -16,11 +16,12 @@ use reset::{complete, world};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use store::Table;
-use store::entity::budget::{Kind, Whose};
+use store::entity::budget::{Bucket, Kind, Whose};
+use store::entity::device::{DeviceName, Knowing};
 use store::entity::job::Notice;
 use store::entity::session::Session;
 use store::transaction::spend_step_up::Spending;
-use store::transaction::start_session::{RightPassword, StartRefused};
+use store::transaction::start_session::{Arrival, RightPassword, StartRefused};
 use world::{NEW_PASSWORD, PASSWORD, TestClock, World};
 
 #[tokio::test]
@@ -209,8 +210,20 @@ async fn rf_17_a_login_that_verified_the_old_password_leaves_no_session() {
     let now = world.clock.at();
     let session =
         Session::starting(account::id::SessionId::new(world.ulid()), owner.id, verified.session_gen, false, now);
-    let right = RightPassword { user: &verified, rehashed: None, replaced: None, id: world.ulid(), source: None, now };
-    let started = world.store.start_session(&right, &session, &fresh.hash).await;
+    let bucket = Bucket::Common;
+    let right = RightPassword {
+        user: &verified,
+        rehashed: None,
+        replaced: None,
+        bucket: &bucket,
+        id: world.ulid(),
+        source: None,
+        now,
+    };
+    let name = DeviceName::of(&new_token(Purpose::KnownDevice, world.tools.entropy.bytes()).hash);
+    let device = Knowing { name: &name, made_at: now, signed_in: true, first_here: true, among: None };
+    let arrival = Arrival { device, bucket: Some(&bucket), notice: None };
+    let started = world.store.start_session(&right, &session, &fresh.hash, &arrival).await;
     assert!(matches!(started, Err(StartRefused::ChangedMeanwhile)));
     // Even one that got stored carries the old generation.
     world.write(session.writes(&fresh.hash).into()).await;

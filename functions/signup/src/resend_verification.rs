@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::budget::{Kind, Stored, Whose};
 use store::entity::job::{Mail, Notice};
+use store::entity::user::User;
 
 use crate::Deps;
-use crate::sign_up::{address, notify};
+use crate::sign_up::address;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,27 +31,34 @@ pub fn operation() -> Operation {
         .answers::<shape::Empty>(202, "If there is an address to verify, a mail is under way.")
 }
 
-/// Sends the link when the address has an account that is not verified yet.
+/// Sends the link when the address has an account that is not verified yet. Two charges, three reads and one transaction of
+/// the same writes, whoever asks for whatever address (SU-1).
 pub async fn resend_verification(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let Form { email } = request.json()?;
     let email = address(&email)?;
     let now = deps.host.clock.now();
+    let room = deps.store.charge_mail(request.source(), now).await?;
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
     // For an unknown address nobody is looked up, at the same cost.
-    let user = deps.store.find_user(owner.unwrap_or_else(|| UserId::new(deps.host.entropy.ulid(now)))).await?;
-    let (Some(user), Ok(used)) = (user.filter(|u| !u.email_verified), RESET_MAILS.admit(budget.state, now)) else {
-        return notify(&deps, &whose, &email, Notice::Nothing, &budget, now).await;
-    };
+    let nobody = UserId::new(deps.host.entropy.ulid(now));
+    let user = deps.store.find_user(owner.unwrap_or(nobody)).await?.filter(|user| !user.email_verified);
     let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
-    // EXPOSE: the mail is how the token reaches its owner.
-    let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
-    let charged = Stored { state: used, version: budget.version };
+    // PR-3: over the budget no token is made and none is voided.
+    let admitted = RESET_MAILS.admit_in(room, budget.state, now);
+    let notice = match (&user, admitted) {
+        // EXPOSE: the mail is how the token reaches its owner.
+        (Some(_), Some(_)) => Notice::VerifyEmail { token: token.text.expose(String::clone) },
+        (None, _) | (_, None) => Notice::Nothing,
+    };
+    // Where there is nothing to verify, a token is made that nobody gets.
+    let user = user.unwrap_or_else(|| User::new(nobody));
+    let mail = Mail { to: email.to_string(), notice };
+    let charged = Stored { state: admitted.unwrap_or(budget.state), version: budget.version };
     let job = JobId::new(deps.host.entropy.ulid(now));
-    let _sent = deps
-        .store
-        .send_verification(&whose, Some((user.id, user.cred_version, &token.hash)), job, &mail, Some(&charged), now)
-        .await?;
+    let token = admitted.map(|_| (user.id, user.cred_version, &token.hash));
+    // Losing the race for the budget means that another mail is under way.
+    let _sent = deps.store.send_verification(&whose, token, job, &mail, Some(&charged), now).await?;
     Ok(Answer::accepted())
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use account::breached::PasswordCheck;
-use account::budget::{AllowanceUsed, RESET_MAILS};
+use account::budget::{AllowanceUsed, RESET_MAILS, Room};
 use account::email::EmailAddress;
 use account::id::JobId;
 use account::password::{Password, Weakness};
@@ -50,14 +50,15 @@ pub async fn sign_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     charge_source(&deps, &request, now).await?;
     // Before anything is looked up, so that the list is asked about known and unknown addresses alike (SU-1).
     let check = deps.breached.check_new(&password, &email).await.map_err(too_weak)?;
+    let room = deps.store.charge_mail(request.source(), now).await?;
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);
     let budget = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
     let hashed = hash_new(&deps, &password).await?;
     if owner.is_some() {
-        notify(&deps, &whose, &email, Notice::AlreadyRegistered, &budget, now).await
+        notify(&deps, &whose, &email, &budget, room, now).await
     } else {
-        create(&deps, &email, &hashed, check, now).await
+        create(&deps, &email, &hashed, check, room, now).await
     }
 }
 
@@ -74,11 +75,19 @@ async fn create(
     email: &EmailAddress,
     hashed: &PasswordHash,
     check: PasswordCheck,
+    room: Room,
     now: WallTime,
 ) -> Result<Answer, Problem> {
     let token = new_token(Purpose::EmailVerification, deps.host.entropy.bytes());
-    // EXPOSE: the mail is how the token reaches its owner.
-    let mail = Mail { to: email.to_string(), notice: Notice::VerifyEmail { token: token.text.expose(String::clone) } };
+    // A new account's own budget admits its first mail always; PR-3: a source that asks for too many gets the account and
+    // no mail, which can be asked for again.
+    let admitted = RESET_MAILS.admit_in(room, AllowanceUsed::FRESH, now);
+    let notice = match admitted {
+        // EXPOSE: the mail is how the token reaches its owner.
+        Some(_) => Notice::VerifyEmail { token: token.text.expose(String::clone) },
+        None => Notice::Nothing,
+    };
+    let mail = Mail { to: email.to_string(), notice };
     let user = UserId::new(deps.host.entropy.ulid(now));
     let done = deps
         .store
@@ -91,8 +100,7 @@ async fn create(
             job: JobId::new(deps.host.entropy.ulid(now)),
             mail: &mail,
             id: deps.host.entropy.ulid(now),
-            // A new account always gets its first mail, and its own budget counts it.
-            budget: RESET_MAILS.admit(AllowanceUsed::FRESH, now).unwrap_or(AllowanceUsed::FRESH),
+            budget: admitted.unwrap_or(AllowanceUsed::FRESH),
             now,
         })
         .await;
@@ -117,18 +125,18 @@ async fn charge_source(deps: &Deps, request: &Request, now: WallTime) -> Result<
     }
 }
 
-/// Mails within the budget; beyond it writes a job that sends nothing, so that both cost the same.
-pub(crate) async fn notify(
+/// Tells the owner of the address within the budget; beyond it writes a job that sends nothing, so that both cost the same.
+async fn notify(
     deps: &Deps,
     whose: &Whose,
     email: &EmailAddress,
-    notice: Notice,
     budget: &Stored<AllowanceUsed>,
+    room: Room,
     now: WallTime,
 ) -> Result<Answer, Problem> {
-    let (notice, charged) = match RESET_MAILS.admit(budget.state, now) {
-        Ok(used) => (notice, Stored { state: used, version: budget.version }),
-        Err(_wait) => (Notice::Nothing, budget.clone()),
+    let (notice, charged) = match RESET_MAILS.admit_in(room, budget.state, now) {
+        Some(used) => (Notice::AlreadyRegistered, Stored { state: used, version: budget.version }),
+        None => (Notice::Nothing, budget.clone()),
     };
     let mail = Mail { to: email.to_string(), notice };
     // Losing the race for the budget means that another mail is under way.
