@@ -54,6 +54,7 @@ async fn begin_or_end(deps: &Deps, id: JobId) -> Result<Progress, Worked> {
     let shred = match job {
         Job { work: Work::Shred(shred), .. } => shred,
         Job { work: Work::Mail(_), .. } => return Err(Worked::NothingToDo("the job is a mail")),
+        Job { work: Work::Erase(_), .. } => return Err(Worked::NothingToDo("the job is an erasure")),
     };
     let now = deps.host.clock.now();
     let ledger = match deps.store.begin_shred(&shred, now).await.map_err(failed)? {

@@ -3,7 +3,7 @@
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
 //! | identity | `CRED#<user>` | `CRED` | `email`, `hash` (PHC), `pepper` S (both absent once "this was not me" was said: then only a reset lets anyone in); `totp_last_step` N (one counter for all paths, TP-7); `totp_seed` S (base64 KMS ciphertext; absent without a factor), `enrolled_at` N; `pending_seed` S, `pending_until`, `pending_tries` N while enrolling; `passkeys` N (how many are registered; absent is none); `codes_set` S (names the present set of recovery codes, so that two replacements at once leave one set); `password_check` S `passed`, `due` (absent likewise), `breached`: written with every new hash (SU-4) |
-//! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5) |
+//! | identity | `EMAIL#<normalised address>` | `EMAIL` | `user` S: uniqueness by conditional put (SU-5); `reserved_until` N (wall ms), `ttl` N: given up by `user`, who can take it back until then (EV-5) |
 
 use account::breached::PasswordCheck;
 use account::email::EmailAddress;
@@ -127,6 +127,11 @@ impl Store {
     }
     /// Whose address this is, read consistently.
     pub async fn find_user_by_email(&self, email: &EmailAddress) -> Result<Option<UserId>, StoreError> {
-        self.read(Table::Identity, &email_key(email)).await?.map(|row| row.parse("user")).transpose()
+        let found = self.read(Table::Identity, &email_key(email)).await?;
+        // EV-5: an address that was given up leads to nobody, and is nobody else's either.
+        found
+            .filter(|row| row.text_if("user").is_some() && row.0.get("reserved_until").is_none())
+            .map(|row| row.parse("user"))
+            .transpose()
     }
 }

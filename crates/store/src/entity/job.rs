@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | outbox | `JOB#<job>` | `JOB` | `kind` S `shred`, `mail`; `user` S; `body` S (JSON, see [`Shred`] and [`Mail`]); `created_ms` N; `not_before` N (wall ms, mails that wait, absent otherwise); `open_key` S = kind (absent once done; the sweep's index); `done_at` N, `ttl` N once done; `tries` N |
+//! | outbox | `JOB#<job>` | `JOB` | `kind` S `shred`, `mail`, `erase`; `user` S while open (`nobody` for a mail without an account; the index of what belongs to a user); `body` S (JSON, see [`Shred`], [`Mail`] and [`Erase`]); `created_ms` N; `not_before` N (wall ms, mails that wait, absent otherwise); `open_key` S = kind (absent once done; the sweep's index); `done_at` N, `ttl` N once done; `tries` N; `erased` N (items that an erase job has deleted so far) |
 //! | outbox | `JOB#<job>` | `LEASE` | `until` N (wall ms), `ttl` N: one worker at a time sends a mail; no `kind`, so the stream's filters pass it by |
 
 use account::id::JobId;
@@ -24,6 +24,20 @@ pub struct Shred {
     pub connection: ConnectionId,
     pub secret_arn: String,
     pub reason: String,
+}
+
+/// Erase everything that is stored of a deleted account, prove it gone, and tell its owner.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erase {
+    pub user: UserId,
+    /// The address at the moment of the deletion, for the last mail.
+    pub to: String,
+}
+impl std::fmt::Debug for Erase {
+    /// Whose account it was is nobody's business.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Erase(..)")
+    }
 }
 
 /// The `reason` of a [`Shred`] whose secret never became LIVE. Its `secret_arn` is the bare name where the answer to the
@@ -280,6 +294,7 @@ const DONE_LIFE_S: i64 = 7 * 86_400;
 pub enum Work {
     Shred(Shred),
     Mail(Mail),
+    Erase(Erase),
 }
 
 /// A job that nobody has finished yet.
@@ -301,6 +316,7 @@ impl Job {
         let work = match row.text("kind")? {
             "shred" => Work::Shred(row.json("body").map_err(|_| bad("body"))?),
             "mail" => Work::Mail(row.json("body").map_err(|_| bad("body"))?),
+            "erase" => Work::Erase(row.json("body").map_err(|_| bad("body"))?),
             _ => return Err(bad("kind")),
         };
         Ok(Self {
@@ -322,9 +338,10 @@ impl Store {
     }
 }
 
-/// The write that marks a job as done. Its body goes at once: the links of a mail must not outlive it.
+/// The write that marks a job as done. Its body goes at once: the links of a mail must not outlive it. So does its user:
+/// what is left says of nobody that it was.
 pub(crate) fn done(job: JobId, now: WallTime) -> Write {
-    Write::update(Table::Outbox, key(job), "SET #done_at = :now, #ttl = :ttl REMOVE #open_key, #body")
+    Write::update(Table::Outbox, key(job), "SET #done_at = :now, #ttl = :ttl REMOVE #open_key, #body, #user")
         .when("attribute_exists(#open_key)")
         .value(":now", n(now.ms()))
         .value(":ttl", n(now.plus_seconds(DONE_LIFE_S).seconds()))
@@ -333,6 +350,10 @@ pub(crate) fn done(job: JobId, now: WallTime) -> Write {
 /// The write of a shred job.
 pub fn put_shred(job: JobId, user: UserId, shred: &Shred, now: WallTime) -> Result<Write, StoreError> {
     put(job, "shred", user, json(shred)?, None, now)
+}
+/// The write of an erase job.
+pub fn put_erase(job: JobId, erase: &Erase, now: WallTime) -> Result<Write, StoreError> {
+    put(job, "erase", erase.user, json(erase)?, None, now)
 }
 /// The write of a mail job.
 pub fn put_mail(job: JobId, user: Option<UserId>, mail: &Mail, now: WallTime) -> Result<Write, StoreError> {

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod credential;
 pub mod deal;
 pub mod device;
+pub mod email_change;
 pub mod funds;
 pub mod idempotency;
 pub mod intent;

@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `RESET_TOKEN#<token hash>` | `TOKEN` | `user` S; `cred_version` N; `expires_at` N (wall ms); once used: `used_at` N, `used_by` S (names the completion, RF-12), `not_me` S (hash of the "this was not me" token that was mailed about this reset, PR-13), `not_me_until` N; `ttl` N |
+//! | identity | `RESET_TOKEN#<token hash>` | `TOKEN` | `user` S; `cred_version` N; `expires_at` N (wall ms); once used: `used_at` N, `used_by` S (names the completion, RF-12), `not_me` S (hash of the "this was not me" token that was mailed about this reset, PR-13), `not_me_until` N; once that was said: `disowned_by` S; `ttl` N |
 //! | identity | `RESET#<user>` | `POINTER` | `newest` S (token hash); `ttl` N |
 //!
 //! Only hashes are stored: a dump of the table resets nothing.
@@ -23,7 +23,11 @@ const KEPT_S: i64 = 86_400;
 
 /// Where a token is.
 pub fn key(hash: &TokenHash) -> Key {
-    Key::new(format!("RESET_TOKEN#{}", hash.as_str()), "TOKEN")
+    key_of(hash.as_str())
+}
+/// Where a token is, from its stored form.
+pub(crate) fn key_of(hash: &str) -> Key {
+    Key::new(format!("RESET_TOKEN#{hash}"), "TOKEN")
 }
 /// Where the pointer to the newest token of a user is.
 pub fn pointer_key(user: UserId) -> Key {
@@ -110,7 +114,46 @@ pub(crate) fn newest(user: UserId, hash: &TokenHash) -> Write {
     Write::check(Table::Identity, pointer_key(user)).when("#newest = :hash").value(":hash", s(hash.as_str()))
 }
 
+const DISOWN: &str = "SET #disowned_by = :done_by";
+const DISOWNABLE: &str = "#not_me = :not_me AND #not_me_until > :now AND attribute_not_exists(#disowned_by)";
+
+/// Where a disowning of a reset leaves its name (RF-12).
+pub(crate) const DISOWNED_BY: &str = "disowned_by";
+
+/// The write that says "this was not me" of a completed reset, once, with the token that was mailed about it (PR-13).
+pub(crate) fn disowned(hash: &str, not_me: &TokenHash, done_by: &str, now: WallTime) -> Write {
+    Write::update(Table::Identity, key_of(hash), DISOWN)
+        .when(DISOWNABLE)
+        .value(":not_me", s(not_me.as_str()))
+        .value(":now", n(now.ms()))
+        .value(":done_by", s(done_by))
+}
+
+/// A completed reset that can still be disowned. A claim: the commit checks it again.
+#[derive(Debug, Clone)]
+pub struct Disownable {
+    pub user: UserId,
+    /// When the reset was made.
+    pub used_at: WallTime,
+}
+
 impl Store {
+    /// The reset that was mailed about with this "this was not me" token, read consistently; `hash` is what the link names.
+    pub async fn find_disownable(
+        &self,
+        hash: &str,
+        not_me: &TokenHash,
+        now: WallTime,
+    ) -> Result<Option<Disownable>, StoreError> {
+        let Some(row) = self.read(Table::Identity, &key_of(hash)).await? else { return Ok(None) };
+        let is_open = row.text_if("not_me") == Some(not_me.as_str())
+            && row.number_if::<i64>("not_me_until")?.is_some_and(|until| until > now.ms())
+            && row.text_if(DISOWNED_BY).is_none();
+        if !is_open {
+            return Ok(None);
+        }
+        Ok(Some(Disownable { user: row.parse("user")?, used_at: WallTime::from_ms(row.number("used_at")?) }))
+    }
     /// A token, read consistently.
     pub async fn find_reset(&self, hash: &TokenHash) -> Result<Option<ResetToken>, StoreError> {
         self.read(Table::Identity, &key(hash)).await?.map(|row| ResetToken::from_row(&row)).transpose()

@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `USER#<user>` | `STATE` | `cred_version`, `session_gen`, `trade_epoch`, `conn_set_version` N; `trading_state` S `ACTIVE`, `COOLING`, `HELD`; `cooling_until`, `held_at`, `fencing_until`, `frozen_until` N (wall ms, 0 when unset); `frozen_why` S `no`, `until`, `new_factor`, `administrator`; `email_verified`, `has_factor` BOOL |
+//! | identity | `USER#<user>` | `STATE` | `cred_version`, `session_gen`, `trade_epoch`, `conn_set_version` N; `trading_state` S `ACTIVE`, `COOLING`, `HELD`; `cooling_until`, `held_at`, `fencing_until`, `frozen_until` N (wall ms, 0 when unset); `frozen_why` S `no`, `until`, `new_factor`, `administrator`; `email_verified`, `has_factor` BOOL; `disowned_at` N (wall ms; absent until a reset was disowned: when that reset, the earliest of them, was made) |
 
 use account::epoch::ConnectionSetVersion;
 pub use account::trading_state::TradingState;
@@ -33,6 +33,8 @@ pub struct User {
     pub email_verified: bool,
     /// Whether a second factor is on. Written only together with the factor.
     pub has_factor: bool,
+    /// When the earliest reset was made of which "this was not me" was said; a factor that came later may be the thief's.
+    pub disowned_at: Option<WallTime>,
 }
 
 impl User {
@@ -49,6 +51,7 @@ impl User {
             frozen: Frozen::No,
             email_verified: false,
             has_factor: false,
+            disowned_at: None,
         }
     }
     /// As stored.
@@ -67,6 +70,7 @@ impl User {
             .with("frozen_why", s(frozen_why(self.frozen)))
             .with("email_verified", truth(self.email_verified))
             .with("has_factor", truth(self.has_factor))
+            .with_some("disowned_at", self.disowned_at.map(|at| n(at.ms())))
     }
     /// From a stored item.
     pub fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -101,6 +105,7 @@ impl User {
             },
             email_verified: row.is("email_verified"),
             has_factor: row.is("has_factor"),
+            disowned_at: row.number_if("disowned_at")?.map(WallTime::from_ms),
         })
     }
 }
@@ -139,6 +144,7 @@ mod tests {
         let mut user = User::new(UserId::new(ulid::Ulid::from_parts(1, 2)));
         user.trading_state = TradingState::Cooling { until: WallTime::from_ms(77) };
         user.has_factor = true;
+        user.disowned_at = Some(WallTime::from_ms(78));
         assert_eq!(User::from_row(&user.to_row()).expect("readable"), user);
     }
 }

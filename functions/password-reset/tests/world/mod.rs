@@ -375,7 +375,7 @@ impl World {
             .into_iter()
             .filter_map(|job| match job.work {
                 Work::Mail(mail) => Some(mail),
-                Work::Shred(_) => None,
+                Work::Shred(_) | Work::Erase(_) => None,
             })
             .collect()
     }
@@ -385,7 +385,7 @@ impl World {
             .into_iter()
             .filter_map(|job| match job.work {
                 Work::Shred(shred) => Some(shred),
-                Work::Mail(_) => None,
+                Work::Mail(_) | Work::Erase(_) => None,
             })
             .collect()
     }
