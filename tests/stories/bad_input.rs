@@ -46,6 +46,11 @@ fn form(route: &Route, owner: &Owner) -> Value {
             json!({ "method": "POST", "path": "/v1/connections", "body_sha256": hash, "password": CANARY })
         }
         "/v1/second-factors/totp/confirm" => json!({ "code": "123456" }),
+        "/v1/login/passkey/finish" => {
+            let response = json!({ "authenticatorData": "AAAA", "clientDataJSON": "AAAA", "signature": "AAAA" });
+            let credential = json!({ "id": "AAAA", "rawId": "AAAA", "response": response, "type": "public-key" });
+            json!({ "ceremony": CANARY, "credential": credential })
+        }
         "/v1/second-factors/passkeys/finish" => {
             let response = json!({ "attestationObject": "AAAA", "clientDataJSON": "AAAA" });
             let credential = json!({ "id": "AAAA", "rawId": "AAAA", "response": response, "type": "public-key" });
@@ -64,6 +69,8 @@ fn form(route: &Route, owner: &Owner) -> Value {
         | "/v1/second-factors/totp"
         | "/v1/second-factors/recovery-codes"
         | "/v1/second-factors/passkeys/begin"
+        | "/v1/login/passkey/begin"
+        | "/v1/step-up/begin"
         | "/v1/bots/{id}/start" => json!({}),
         other => panic!("a new route: say what it takes: {other}"),
     }

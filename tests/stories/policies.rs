@@ -9,12 +9,14 @@ use serde_json::json;
 use tests::world::{Answered, Browser, Owner, World, dca, fresh_key};
 
 /// Routes that ask for nothing. A new one needs a reason here; nothing else may leave the session out (LG-4).
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 15] = [
     "POST /v1/signup",
     "POST /v1/signup/verify",
     "POST /v1/signup/resend",
     "POST /v1/login",
     "POST /v1/login/second-factor",
+    "POST /v1/login/passkey/begin",
+    "POST /v1/login/passkey/finish",
     "POST /v1/login/unlock",
     "POST /v1/login/unlock/confirm",
     "POST /v1/password-reset",

@@ -4,6 +4,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::rate_limit::RateLimit;
+
+/// When to come back after a 429 that names no time, in seconds.
+const RETRY_AFTER_S: u64 = 60;
+
 /// One fault of a request body, at a JSON pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Fault {
@@ -21,6 +26,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<Fault>,
     retry_after_s: Option<u64>,
+    rate_limit: Option<RateLimit>,
 }
 
 /// What went wrong and what to do next (RFC 9457).
@@ -70,6 +76,11 @@ catalogue! {
     /// A field holds what it must not.
     invalid_fields = 422 "invalid_fields", "Some fields are not valid", "Each entry of errors names a field and says what to change.";
     body_too_large = 413 "body_too_large", "The body is too large", "Send at most 64 KiB.";
+    /// SS-5, SU-5: what two readers could read in two ways is refused, not guessed.
+    ambiguous_request = 400 "ambiguous_request", "The request can be read in two ways", "Send every header once, one session, and the body as it is.";
+    /// One that is too old, of another list or of another account: one answer (SS-8).
+    cursor_refused = 400 "cursor_refused", "This page cannot be shown", "Use the next_cursor of an answer of this list, within 24 hours, or begin without a cursor.";
+    if_match_required = 428 "if_match_required", "Say which version is meant", "Send the ETag of what you read as If-Match; * is not enough.";
     unsupported_media_type = 415 "unsupported_media_type", "Not JSON", "Send the body as application/json.";
     no_such_route = 404 "no_such_route", "There is nothing here", "See the list of routes in the documentation.";
     method_not_allowed = 405 "method_not_allowed", "This path has no such method", "See the list of routes in the documentation.";
@@ -97,8 +108,8 @@ catalogue! {
     recovery_under_way = 409 "recovery_under_way", "A recovery is under way", "Wait until it can be completed, or cancel it with the link in its mails.";
     recovery_blocked = 409 "recovery_blocked", "No recovery now", "A recovery of this account was cancelled with a second factor; a new one can be started 14 days later.";
     recovery_not_ready = 409 "recovery_not_ready", "Not yet", "A recovery can be completed from 72 hours after its start, for 24 hours.";
-    second_factor_required = 403 "second_factor_required", "A second factor is needed", "Add a second factor under POST /v1/second-factors/totp first.";
-    second_factor_missing = 422 "second_factor_missing", "The second factor is missing", "This account has a second factor: send totp or recovery_code as well.";
+    second_factor_required = 403 "second_factor_required", "A second factor is needed", "Add an authenticator under POST /v1/second-factors/totp or a passkey under POST /v1/second-factors/passkeys/begin first.";
+    second_factor_missing = 422 "second_factor_missing", "The second factor is missing", "This account has a second factor: send totp, passkey or recovery_code as well.";
     second_factor_exists = 409 "second_factor_exists", "There already is one", "Remove the present authenticator first.";
     second_factor_in_use = 409 "second_factor_in_use", "A real key depends on it", "Detach the keys of real exchanges before removing the last second factor.";
     no_second_factor = 409 "no_second_factor", "There is no second factor", "Add one under POST /v1/second-factors/totp first.";
@@ -138,7 +149,7 @@ catalogue! {
 impl Problem {
     fn new(status: u16, code: &'static str, title: &'static str, detail: &str) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, title, detail: detail.to_owned(), errors: Vec::new(), retry_after_s: None }
+        Self { status, code, title, detail: detail.to_owned(), errors: Vec::new(), retry_after_s: None, rate_limit: None }
     }
     /// Says it for this case; never with internal text, ids of others, or which part of a credential was wrong.
     #[must_use]
@@ -156,6 +167,12 @@ impl Problem {
     #[must_use]
     pub const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+    /// Tells the limit that was met; of the request's source alone (SU-1, RL-6).
+    #[must_use]
+    pub const fn with_rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(limit);
         self
     }
     /// Logs the cause, once, where the request ends. Only the log sees it.
@@ -215,7 +232,12 @@ impl IntoResponse for Problem {
         let mut response = (self.status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(limit) = self.rate_limit {
+            limit.write(headers);
+        }
+        // Who is told to slow down is told for how long.
+        let default = (self.status == StatusCode::TOO_MANY_REQUESTS && self.rate_limit.is_none()).then_some(RETRY_AFTER_S);
+        if let Some(seconds) = self.retry_after_s.or(default) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {

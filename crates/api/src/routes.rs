@@ -1,7 +1,8 @@
 //! Every route of the product, by function. A test compares this table with the template and with the contract.
 //!
 //! After the policy a row may say `readable` or `tradable` (an API token of that scope may call it in place of a session)
-//! and `creating` (a call needs an `Idempotency-Key`).
+//! `creating` (a call needs an `Idempotency-Key`) and `paged`
+//! (a list: it takes `limit` and `cursor`).
 
 use crate::route::{Policy, Route};
 
@@ -23,14 +24,17 @@ routes! {
     ANSWER_CHALLENGE = "login", post "/v1/login/second-factor", Public;
     UNLOCK_LOGIN = "login", post "/v1/login/unlock", Public;
     CONFIRM_UNLOCK = "login", post "/v1/login/unlock/confirm", Public;
+    BEGIN_PASSKEY_LOGIN = "login", post "/v1/login/passkey/begin", Public;
+    FINISH_PASSKEY_LOGIN = "login", post "/v1/login/passkey/finish", Public;
     LOG_OUT = "login", post "/v1/logout", Session;
-    LIST_SESSIONS = "login", get "/v1/sessions", Session;
+    LIST_SESSIONS = "login", get "/v1/sessions", Session paged;
     END_OTHER_SESSIONS = "login", delete "/v1/sessions", Session;
     END_SESSION = "login", delete "/v1/sessions/{id}", Session;
-    LIST_TOKENS = "login", get "/v1/tokens", Session;
+    LIST_TOKENS = "login", get "/v1/tokens", Session paged;
     MAKE_TOKEN = "login", post "/v1/tokens", StepUp creating;
     REVOKE_TOKEN = "login", delete "/v1/tokens/{id}", Session;
     SHOW_ME = "login", get "/v1/me", Session;
+    BEGIN_STEP_UP = "login", post "/v1/step-up/begin", Session;
     STEP_UP = "login", post "/v1/step-up", Session;
 
     ENROL_TOTP = "second-factor", post "/v1/second-factors/totp", StepUp;
@@ -51,7 +55,7 @@ routes! {
     COMPLETE_RECOVERY = "password-reset", post "/v1/recovery/complete", Public;
 
     ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp creating;
-    LIST_CONNECTIONS = "connections", get "/v1/connections", Session readable;
+    LIST_CONNECTIONS = "connections", get "/v1/connections", Session readable paged;
     SHOW_CONNECTION = "connections", get "/v1/connections/{id}", Session readable;
     DETACH_CONNECTION = "connections", delete "/v1/connections/{id}", Session;
     CHANGE_LIMITS = "connections", patch "/v1/connections/{id}/limits", Session;
@@ -59,14 +63,16 @@ routes! {
 
     PREVIEW_BOT = "bots", post "/v1/bots/preview", Session readable;
     CREATE_BOT = "bots", post "/v1/bots", Session creating;
-    LIST_BOTS = "bots", get "/v1/bots", Session readable;
+    LIST_BOTS = "bots", get "/v1/bots", Session readable paged;
     SHOW_BOT = "bots", get "/v1/bots/{id}", Session readable;
     DELETE_BOT = "bots", delete "/v1/bots/{id}", Session;
     START_BOT = "bots", post "/v1/bots/{id}/start", Session tradable;
     STOP_BOT = "bots", post "/v1/bots/{id}/stop", Session tradable;
-    LIST_DEALS = "bots", get "/v1/bots/{id}/deals", Session readable;
+    LIST_DEALS = "bots", get "/v1/bots/{id}/deals", Session readable paged;
     SHOW_DEAL = "bots", get "/v1/deals/{id}", Session readable;
-    LIST_ACTIVITY = "bots", get "/v1/activity", Session readable;
+    LIST_ACTIVITY = "bots", get "/v1/activity", Session readable paged;
+    STOP_TRADING = "bots", post "/v1/kill-switch", Session tradable;
+    RELEASE_TRADING = "bots", post "/v1/kill-switch/release", StepUp;
     HEALTH = "bots", get "/v1/health", Public;
     SHOW_CONTRACT = "bots", get "/v1/openapi.json", Public;
 

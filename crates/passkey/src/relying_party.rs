@@ -30,6 +30,10 @@ impl From<WebauthnError> for WrongAnswer {
     }
 }
 impl WrongAnswer {
+    /// The answer names a key that is not one of those looked at.
+    pub fn unknown_key() -> Self {
+        Self::because("no such key in this account")
+    }
     fn because(reason: &str) -> Self {
         Self(reason.to_owned())
     }

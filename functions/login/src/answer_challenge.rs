@@ -1,4 +1,4 @@
-//! `POST /v1/login/second-factor`: answers a challenge with a TOTP or a recovery code.
+//! `POST /v1/login/second-factor`: answers a challenge with a TOTP, a recovery code or a passkey.
 //!
 //! Charged first (TP-9); challenge, factor and session are one transaction, so of fifty equal answers one wins (TP-5).
 
@@ -9,9 +9,11 @@ use account::id::{JobId, SessionId};
 use account::token::{Purpose, TokenHash, new_token};
 use account::{Secret, WallTime};
 use api::{Answer, Operation, Problem, Request};
+use passkey::Assertion;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::entity::budget::{Bucket, Stored, Whose};
+use store::entity::ceremony::Use;
 use store::entity::challenge::Challenge;
 use store::entity::credential::Credential;
 use store::entity::job::{Mail, Notice};
@@ -30,6 +32,7 @@ use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
 use crate::locked::Locked;
 use crate::log_in::{SessionGiven, session_answer};
+use crate::passkey_factor::Asked;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -39,12 +42,15 @@ struct Form {
     totp: Option<Secret<String>>,
     #[serde(default)]
     recovery_code: Option<Secret<String>>,
+    /// The answer to `passkey_options` of the challenge.
+    #[serde(default)]
+    passkey: Option<Assertion>,
 }
 
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("answer_challenge", "Finishes a sign-in with a second factor")
-        .details("Send exactly one of `totp` and `recovery_code`. A code counts once.")
+        .details("Send exactly one of `totp`, `recovery_code` and `passkey`. Each counts once.")
         .takes::<Form>()
         .answers::<SessionGiven>(200, "Signed in.")
         .with_header("Set-Cookie", "The session for a browser, and the mark by which it is known at the next sign-in.")
@@ -69,13 +75,15 @@ struct Charged {
 
 /// Finishes a sign-in.
 pub async fn answer_challenge(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
-    let Form { challenge, totp, recovery_code } = request.json()?;
-    let shown = Shown::of(totp, recovery_code)
-        .ok_or_else(|| Problem::malformed_body().because("Send exactly one of totp and recovery_code."))?;
+    let Form { challenge, totp, recovery_code, passkey } = request.json()?;
+    let shown = Shown::of(totp, recovery_code, passkey)
+        .ok_or_else(|| Problem::malformed_body().because("Send exactly one of totp, recovery_code and passkey."))?;
     // EXPOSE: only its hash is looked up.
     let hash = challenge.expose(|text| TokenHash::of(Purpose::LoginChallenge, text));
     let charged = charge(&deps, &request, hash).await?;
-    match evaluate(&deps, &charged.credential, &shown, charged.now).await {
+    // PK-2: asked for with this challenge, and good for no other.
+    let asked = Asked { purpose: Use::SecondFactor, hash: &charged.hash };
+    match evaluate(&deps, &charged.credential, &shown, asked, charged.now).await {
         Ok(factor) => finish(&deps, &request, &charged, &factor).await,
         Err(FactorFailed::Wrong) => {
             refuse(&deps, &request, &charged, shown.name()).await?;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use account::password_hash::{CostRefused, HashParameters};
 use host::{Host, Missing};
+use passkey::{OriginRefused, RelyingParty};
 
 /// Why the function does not start (PW-4).
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum StartRefused {
     /// The list of stolen passwords is at no address that may be asked.
     #[error(transparent)]
     Breached(#[from] breached_passwords::NotARangeUrl),
+    /// Passkeys need an origin that they can be bound to.
+    #[error("ALLOWED_ORIGIN: {0}")]
+    Origin(#[from] OriginRefused),
 }
 
 /// What new hashes cost: `HASH_COST` as `m/t/p`, the deployment target by default.
@@ -33,6 +37,8 @@ pub struct Deps {
     pub(crate) key: identity_key::IdentityKey,
     pub(crate) parameters: HashParameters,
     pub(crate) breached: breached_passwords::BreachedPasswords,
+    /// PR-5: the site is a constant of the deployment; no header of a request says where a passkey belongs.
+    pub(crate) passkeys: RelyingParty,
     pub(crate) host: Host,
 }
 
@@ -44,6 +50,7 @@ impl Deps {
             key: identity_key::IdentityKey::of(host)?,
             parameters: hash_parameters(host)?,
             breached: breached_passwords::BreachedPasswords::of(&host.environment)?,
+            passkeys: RelyingParty::at(&host.environment.text("ALLOWED_ORIGIN")?)?,
             host: host.clone(),
         })
     }

@@ -5,32 +5,38 @@ use account::totp::matched_step;
 use account::{Secret, WallTime};
 use api::Problem;
 use identity_key::KeyFailed;
+use passkey::Assertion;
 use store::entity::credential::Credential;
 use store::transaction::spend_factor::Factor;
 
 use crate::Deps;
+use crate::passkey_factor::{Asked, verify_passkey};
 
 /// What was shown.
 #[derive(Debug)]
 pub(crate) enum Shown {
     Totp(Secret<String>),
     RecoveryCode(Secret<String>),
+    Passkey(Box<Assertion>),
 }
 
 impl Shown {
-    /// Exactly one of the two fields of a form.
-    pub(crate) fn of(totp: Option<Secret<String>>, recovery_code: Option<Secret<String>>) -> Option<Self> {
-        match (totp, recovery_code) {
-            (Some(code), None) => Some(Self::Totp(code)),
-            (None, Some(code)) => Some(Self::RecoveryCode(code)),
-            (None, None) | (Some(_), Some(_)) => None,
-        }
+    /// Exactly one of the three fields of a form.
+    pub(crate) fn of(
+        totp: Option<Secret<String>>,
+        recovery_code: Option<Secret<String>>,
+        passkey: Option<Assertion>,
+    ) -> Option<Self> {
+        let passkey = passkey.map(|answer| Self::Passkey(Box::new(answer)));
+        let mut shown = [totp.map(Self::Totp), recovery_code.map(Self::RecoveryCode), passkey].into_iter().flatten();
+        shown.next().filter(|_| shown.next().is_none())
     }
     /// For logs and the audit row.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Totp(_) => "totp",
             Self::RecoveryCode(_) => "recovery_code",
+            Self::Passkey(_) => "passkey",
         }
     }
 }
@@ -46,6 +52,7 @@ pub(crate) async fn evaluate(
     deps: &Deps,
     credential: &Credential,
     shown: &Shown,
+    asked: Asked<'_>,
     now: WallTime,
 ) -> Result<Factor, FactorFailed> {
     match shown {
@@ -70,6 +77,7 @@ pub(crate) async fn evaluate(
                 Err(error) => Err(FactorFailed::Ours(error.into())),
             }
         }
+        Shown::Passkey(answer) => verify_passkey(deps, credential.user, answer, asked, now).await.map(Factor::Passkey),
     }
 }
 

@@ -13,10 +13,14 @@ mod locked;
 mod log_in;
 mod log_out;
 mod make_token;
+mod passkey_begin;
+mod passkey_factor;
+mod passkey_finish;
 mod recheck_password;
 mod revoke_token;
 mod show_me;
 mod step_up;
+mod step_up_begin;
 mod unlock;
 mod unlock_confirm;
 mod verify_password;
@@ -49,4 +53,7 @@ fn mount<M: Mounts<Deps>>(to: M) -> M {
         .mount(routes::REVOKE_TOKEN, revoke_token::revoke_token, revoke_token::operation)
         .mount(routes::SHOW_ME, show_me::show_me, show_me::operation)
         .mount(routes::STEP_UP, step_up::step_up, step_up::operation)
+        .mount(routes::BEGIN_STEP_UP, step_up_begin::step_up_begin, step_up_begin::operation)
+        .mount(routes::BEGIN_PASSKEY_LOGIN, passkey_begin::passkey_begin, passkey_begin::operation)
+        .mount(routes::FINISH_PASSKEY_LOGIN, passkey_finish::passkey_finish, passkey_finish::operation)
 }

@@ -14,11 +14,13 @@ use account::{Secret, UserId, WallTime};
 use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::entity::budget::{Bucket, Stored, Whose};
+use store::entity::ceremony::Use;
 use store::entity::challenge;
+use store::entity::credential::Credential;
 use store::entity::session::Session;
 use store::entity::user::User;
-use store::transaction::end_session::Replaced;
 use store::transaction::read_for_login::ForLogin;
 use store::transaction::start_session::{RightPassword, StartRefused};
 
@@ -26,6 +28,7 @@ use crate::Deps;
 use crate::arrival::{Arrived, Arriving, shown_beside};
 use crate::event::note;
 use crate::locked::Locked;
+use crate::passkey_factor::ask;
 use crate::recheck_password::recheck_password;
 use crate::verify_password::{NotCompared, rehash, verify_password};
 
@@ -56,7 +59,11 @@ struct ChallengeGiven {
 #[schemars(rename = "Challenge")]
 struct ChallengeShown {
     id: String,
-    factors: [&'static str; 2],
+    factors: Vec<&'static str>,
+    /// For `PublicKeyCredential.parseRequestOptionsFromJSON`, where the account has a passkey; good with this challenge alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<shape::AnyObject>")]
+    passkey_options: Option<Value>,
     #[schemars(with = "shape::Time")]
     expires_at: String,
 }
@@ -124,8 +131,8 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
         source: request.source(),
         now,
     };
-    if credential.totp.is_some() {
-        return give_challenge(&deps, &right).await;
+    if credential.has_factor() {
+        return give_challenge(&deps, &credential, &right).await;
     }
     let (known, failures) = (found.device.as_ref(), charged.failures_before);
     let arrived = Arrived { user: &user, email: &credential.email, known, failures, now };
@@ -177,14 +184,6 @@ async fn close(
     Ok(deps.store.close_login(whose, &charged.login, &locked.link(), deps.host.entropy.ulid(now), now).await?)
 }
 
-/// LG-3: the session that a browser still holds ends with the commit that gives it a new one.
-pub(crate) async fn find_replaced(deps: &Deps, request: &Request) -> Result<Option<Replaced>, Problem> {
-    match request.shown_session() {
-        Some(hash) => Ok(deps.store.find_replaced(hash).await?),
-        None => Ok(None),
-    }
-}
-
 async fn give_session(deps: &Deps, right: &RightPassword<'_>, arriving: &Arriving) -> Result<Answer, Problem> {
     let token = new_token(Purpose::Session, deps.host.entropy.bytes());
     let id = SessionId::new(deps.host.entropy.ulid(right.now));
@@ -195,15 +194,24 @@ async fn give_session(deps: &Deps, right: &RightPassword<'_>, arriving: &Arrivin
     Ok(session_answer(&token.text, &session).with_device_cookie(arriving.cookie()))
 }
 
-async fn give_challenge(deps: &Deps, right: &RightPassword<'_>) -> Result<Answer, Problem> {
+async fn give_challenge(deps: &Deps, credential: &Credential, right: &RightPassword<'_>) -> Result<Answer, Problem> {
     let token = new_token(Purpose::LoginChallenge, deps.host.entropy.bytes());
     let expires_at = right.now.plus_seconds(challenge::LIFE_S);
-    deps.store.put_challenge(right, &token.hash, expires_at).await.map_err(start_refused)?;
+    let (passkey_options, ceremony) = match credential.passkeys {
+        0 => (None, None),
+        _ => ask(deps, right.user.id, Use::SecondFactor, right.now).await.map(|(o, c)| (Some(o), Some(c)))?,
+    };
+    deps.store.put_challenge(right, &token.hash, ceremony.as_ref(), expires_at).await.map_err(start_refused)?;
     note("password_accepted", Some(right.user.id), Some("password"), right.source);
     // EXPOSE: the caller answers with it; it opens nothing by itself.
     let id = token.text.expose(String::clone);
     Ok(Answer::ok(&ChallengeGiven {
-        challenge: ChallengeShown { id, factors: ["totp", "recovery_code"], expires_at: expires_at.to_string() },
+        challenge: ChallengeShown {
+            id,
+            factors: credential.factors(),
+            passkey_options,
+            expires_at: expires_at.to_string(),
+        },
     }))
 }
 

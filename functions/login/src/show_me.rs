@@ -67,7 +67,7 @@ pub async fn show_me(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
         id: user.id,
         email: credential.email.to_string(),
         email_verified: user.email_verified,
-        factors: if credential.totp.is_some() { vec!["totp"] } else { Vec::new() },
+        factors: credential.factors().into_iter().filter(|factor| *factor != "recovery_code").collect(),
         trading_state,
         cooling_off_until: user.trading_state.cooling_off_until(now).map(|t| t.to_string()),
         password_breached: credential.password_check == PasswordCheck::Breached,

@@ -1,20 +1,22 @@
 //! `POST /v1/step-up`: all factors once more, for exactly one request (ST-1).
 //!
-//! A recovery code stands in for a lost authenticator for one request alone: its removal. Otherwise whoever lost it could
-//! never enrol a new one, and the freeze of RC-5 would never end.
+//! A recovery code stands in for a lost factor for one request alone: the removal of an authenticator or of a passkey.
+//! Otherwise whoever lost it could never enrol a new one, and the freeze of RC-5 would never end.
 
 use std::sync::Arc;
 
 use account::budget::ChallengeAttempts;
-use account::id::JobId;
+use account::id::{JobId, PasskeyId};
 use account::password::Password;
 use account::token::{Purpose, new_token};
 use account::{Secret, UserId, WallTime};
 use api::problem::Fault;
 use api::{Answer, Operation, Problem, Request, routes, shape};
+use passkey::Assertion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::entity::budget::Whose;
+use store::entity::ceremony::Use;
 use store::entity::credential::Credential;
 use store::entity::job::{Mail, Notice};
 use store::entity::proof::{self, Proof};
@@ -27,6 +29,7 @@ use crate::Deps;
 use crate::event::note;
 use crate::factor::{FactorFailed, Shown, evaluate};
 use crate::locked::Locked;
+use crate::passkey_factor::Asked;
 use crate::verify_password::{NotCompared, verify_password};
 
 #[derive(Deserialize, JsonSchema)]
@@ -46,6 +49,9 @@ struct Form {
     totp: Option<Secret<String>>,
     #[serde(default)]
     recovery_code: Option<Secret<String>>,
+    /// The answer to the options of `POST /v1/step-up/begin`.
+    #[serde(default)]
+    passkey: Option<Assertion>,
 }
 #[derive(Serialize, JsonSchema)]
 struct ProofGiven {
@@ -58,7 +64,7 @@ struct ProofGiven {
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("step_up", "All factors once more, for exactly one request")
-        .details("Takes the password, and `totp` where a second factor is on. A recovery code confirms only the removal of a lost authenticator.")
+        .details("Takes the password, and `totp` or `passkey` where a second factor is on. A recovery code confirms only the removal of a lost authenticator or passkey.")
         .takes::<Form>()
         .answers::<ProofGiven>(200, "A proof for the named request.")
         .refuses(&[Problem::step_up_refused, Problem::second_factor_missing, Problem::too_many_requests, Problem::try_again])
@@ -76,7 +82,9 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     let found = deps.store.find_for_login(&Whose::User(user), user).await?;
     let charge = charge(&deps, user, &found, &form, now).await?;
     let credential = found.credential.ok_or_else(Problem::no_session)?;
-    let factor = match evaluate_all(&deps, &credential, &form, now).await {
+    // PK-2: asked for in this session, for a step-up.
+    let asked = Asked { purpose: Use::StepUp, hash: &session.signed_in()?.hash };
+    let factor = match evaluate_all(&deps, &credential, &form, asked, now).await {
         Ok(factor) => factor,
         Err(NoFactors::Wrong(wrong)) => {
             note("step_up_refused", Some(user), None, request.source());
@@ -142,8 +150,9 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
 
 /// RL-3, TP-7, TP-9: charged before anything is evaluated; the factor counts with those of the login.
 async fn charge(deps: &Deps, user: UserId, found: &ForLogin, form: &Form, now: WallTime) -> Result<Charge, Problem> {
-    let with_factor = found.credential.as_ref().ok_or_else(Problem::no_session)?.totp.is_some();
-    if with_factor && form.totp.is_none() && form.recovery_code.is_none() {
+    let with_factor = found.credential.as_ref().ok_or_else(Problem::no_session)?.has_factor();
+    let shows_factor = form.totp.is_some() || form.recovery_code.is_some() || form.passkey.is_some();
+    if with_factor && !shows_factor {
         return Err(Problem::second_factor_missing());
     }
     let password = found.step_up.state.admit(now).map_err(|_| Problem::step_up_refused())?;
@@ -173,6 +182,7 @@ async fn evaluate_all(
     deps: &Deps,
     credential: &Credential,
     form: &Form,
+    asked: Asked<'_>,
     now: WallTime,
 ) -> Result<Option<Factor>, NoFactors> {
     let matches = match verify_password(deps, &form.password, credential.hash.as_ref()).await {
@@ -185,10 +195,10 @@ async fn evaluate_all(
     }
     // EXPOSE: moved into the form of what is evaluated.
     let copy = |code: &Option<Secret<String>>| code.as_ref().map(|c| Secret::new(c.expose(String::clone)));
-    match (&credential.totp, Shown::of(copy(&form.totp), copy(&form.recovery_code))) {
-        (None, _) => Ok(None),
-        (Some(_), None) => Err(NoFactors::Wrong(Wrong::Factor)),
-        (Some(_), Some(shown)) => match evaluate(deps, credential, &shown, now).await {
+    match (credential.has_factor(), Shown::of(copy(&form.totp), copy(&form.recovery_code), form.passkey.clone())) {
+        (false, _) => Ok(None),
+        (true, None) => Err(NoFactors::Wrong(Wrong::Factor)),
+        (true, Some(shown)) => match evaluate(deps, credential, &shown, asked, now).await {
             Ok(factor) => Ok(Some(factor)),
             Err(FactorFailed::Wrong) => Err(NoFactors::Wrong(Wrong::Factor)),
             Err(FactorFailed::Ours(problem)) => Err(NoFactors::Ours(problem)),
@@ -212,15 +222,21 @@ fn check_target(form: &Form) -> Result<(), Problem> {
     if !is_hash {
         faults.push(fault("/body_sha256", "64 lower-case hex characters: the SHA-256 of the body's bytes"));
     }
-    let removes_factor = (form.method.as_str(), form.path.as_str()) == ("DELETE", routes::REMOVE_TOTP.path());
+    let removes_passkey = routes::REMOVE_PASSKEY.path().strip_suffix("{id}").and_then(|at| form.path.strip_prefix(at));
+    let removes_factor = form.method == "DELETE"
+        && (form.path == routes::REMOVE_TOTP.path()
+            || removes_passkey.is_some_and(|id| id.parse::<PasskeyId>().is_ok()));
     if form.recovery_code.is_some() && !removes_factor {
         faults.push(fault(
             "/recovery_code",
-            "a recovery code confirms only DELETE /v1/second-factors/totp; use the authenticator's code in totp",
+            "a recovery code confirms only DELETE of a second factor; use the authenticator's code in totp, or passkey",
         ));
     }
     if form.recovery_code.is_some() && form.totp.is_some() {
         faults.push(fault("/recovery_code", "send either totp or recovery_code"));
+    }
+    if form.passkey.is_some() && (form.totp.is_some() || form.recovery_code.is_some()) {
+        faults.push(fault("/passkey", "send one of totp, recovery_code and passkey"));
     }
     if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_fields().with_faults(faults)) }
 }

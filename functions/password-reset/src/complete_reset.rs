@@ -8,6 +8,7 @@ use account::Secret;
 use account::password::Password;
 use account::token::{Purpose, new_token};
 use api::{Answer, Operation, Problem, Request};
+use passkey::Assertion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::transaction::complete_reset::{Completing, ResetRefused};
@@ -27,6 +28,9 @@ struct Form {
     totp: Option<Secret<String>>,
     #[serde(default)]
     recovery_code: Option<Secret<String>>,
+    /// The answer to `passkey_options` of `inspect`.
+    #[serde(default)]
+    passkey: Option<Assertion>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -49,7 +53,7 @@ const AND_MORE: &str = "And more. Look at the exchange.";
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("complete_reset", "Sets a new password; every session ends and every exchange key is erased")
-        .details("Takes `totp` or `recovery_code` as well where a second factor is on. Does not sign in.")
+        .details("Takes `totp`, `recovery_code` or `passkey` as well where a second factor is on. Does not sign in.")
         .takes::<Form>()
         .answers::<Completed>(200, "Done, and what was removed.")
         .with_header("Set-Cookie", "Makes a browser forget the session.")
@@ -64,12 +68,12 @@ pub fn operation() -> Operation {
 
 /// Completes the reset.
 pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
-    let Form { token, password, totp, recovery_code } = request.json()?;
-    let shown = Shown::of(totp, recovery_code)?;
+    let Form { token, password, totp, recovery_code, passkey } = request.json()?;
+    let shown = Shown::of(totp, recovery_code, passkey)?;
     let now = deps.host.clock.now();
     let claim = Claim::of(&deps, &token, now).await?;
     let check = new_password::check(&deps, &request, &password, &claim.credential.email, now).await?;
-    let factor = verify(&deps, &claim.credential, &shown, now).await?;
+    let factor = verify(&deps, &claim, &shown, now).await?;
     let hash = new_password::hash(&deps, &password).await?;
     if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? {
         return Err(Problem::reset_refused());

@@ -8,6 +8,7 @@ mod config;
 mod inspect_reset;
 mod new_password;
 mod open_orders;
+mod passkey_answer;
 mod recovery;
 mod request_reset;
 mod second_factor;

@@ -8,12 +8,14 @@ use account::totp::matched_step;
 use account::{Secret, UserId, WallTime};
 use api::Problem;
 use api::problem::Fault;
+use passkey::Assertion;
 use store::StoreError;
 use store::entity::budget::{Kind, Whose};
-use store::entity::credential::{Credential, TotpFactor};
 use store::transaction::spend_factor::Factor;
 
 use crate::Deps;
+use crate::claim::Claim;
+use crate::passkey_answer;
 
 /// How often a charge that another request overtook is tried again.
 const CHARGE_TRIES_MAX: usize = 4;
@@ -24,20 +26,30 @@ pub(crate) enum Shown {
     Nothing,
     Totp(Secret<String>),
     RecoveryCode(Secret<String>),
+    Passkey(Box<Assertion>),
 }
 
 impl Shown {
-    /// At most one of the two fields.
-    pub(crate) fn of(totp: Option<Secret<String>>, recovery_code: Option<Secret<String>>) -> Result<Self, Problem> {
-        match (totp, recovery_code) {
-            (None, None) => Ok(Self::Nothing),
-            (Some(code), None) => Ok(Self::Totp(code)),
-            (None, Some(code)) => Ok(Self::RecoveryCode(code)),
-            (Some(_), Some(_)) => Err(Problem::invalid_fields().with_faults(vec![Fault {
-                pointer: "/recovery_code".into(),
+    /// At most one of the three fields.
+    pub(crate) fn of(
+        totp: Option<Secret<String>>,
+        recovery_code: Option<Secret<String>>,
+        passkey: Option<Assertion>,
+    ) -> Result<Self, Problem> {
+        let too_many = |pointer: &str| {
+            Problem::invalid_fields().with_faults(vec![Fault {
+                pointer: pointer.into(),
                 code: "one_factor".into(),
-                detail: "Send totp or recovery_code, not both.".into(),
-            }])),
+                detail: "Send one of totp, recovery_code and passkey.".into(),
+            }])
+        };
+        match (totp, recovery_code, passkey) {
+            (None, None, None) => Ok(Self::Nothing),
+            (Some(code), None, None) => Ok(Self::Totp(code)),
+            (None, Some(code), None) => Ok(Self::RecoveryCode(code)),
+            (None, None, Some(answer)) => Ok(Self::Passkey(Box::new(answer))),
+            (Some(_), Some(_), _) => Err(too_many("/recovery_code")),
+            (Some(_), None, Some(_)) | (None, Some(_), Some(_)) => Err(too_many("/passkey")),
         }
     }
 }
@@ -51,11 +63,14 @@ enum Failed {
 /// The factor that the commit spends; `None` where none is on.
 pub(crate) async fn verify(
     deps: &Deps,
-    credential: &Credential,
+    claim: &Claim,
     shown: &Shown,
     now: WallTime,
 ) -> Result<Option<Factor>, Problem> {
-    let Some(on) = &credential.totp else { return Ok(None) };
+    let credential = &claim.credential;
+    if !credential.has_factor() {
+        return Ok(None);
+    }
     let charged = match shown {
         Shown::Nothing => return Err(Problem::second_factor_missing()),
         // TP-10a: after ten failures no TOTP is looked at.
@@ -65,10 +80,11 @@ pub(crate) async fn verify(
             }
             true
         }
-        // A recovery code has 128 bits: it is counted like any other (RC-4), and still taken when the budget is used up.
-        Shown::RecoveryCode(_) => charge(deps, credential.user, now).await?,
+        // Neither 128 bits nor a signature can be guessed: they are counted like any other (RC-4), and still taken when the
+        // budget is used up (TP-10a).
+        Shown::RecoveryCode(_) | Shown::Passkey(_) => charge(deps, credential.user, now).await?,
     };
-    let evaluated = evaluate(deps, credential, on, shown, now).await;
+    let evaluated = evaluate(deps, claim, shown, now).await;
     // A right factor was no failure, and a fault of ours is none either (RF-31).
     if charged && !matches!(evaluated, Err(Failed::Wrong)) {
         take_back(deps, credential.user, now).await?;
@@ -81,16 +97,12 @@ pub(crate) async fn verify(
 }
 
 /// A step that was used before is wrong (TP-5, TP-7).
-async fn evaluate(
-    deps: &Deps,
-    credential: &Credential,
-    on: &TotpFactor,
-    shown: &Shown,
-    now: WallTime,
-) -> Result<Factor, Failed> {
+async fn evaluate(deps: &Deps, claim: &Claim, shown: &Shown, now: WallTime) -> Result<Factor, Failed> {
+    let credential = &claim.credential;
     match shown {
         Shown::Nothing => Err(Failed::Wrong),
         Shown::Totp(code) => {
+            let on = credential.totp.as_ref().ok_or(Failed::Wrong)?;
             let seed = deps
                 .key
                 .open_seed(credential.user, &on.sealed_seed)
@@ -109,6 +121,10 @@ async fn evaluate(
                 Err(error) => Err(Failed::Ours(error.into())),
             }
         }
+        Shown::Passkey(answer) => match passkey_answer::verify(deps, credential.user, &claim.hash, answer, now).await {
+            Ok(used) => used.map(Factor::Passkey).ok_or(Failed::Wrong),
+            Err(error) => Err(Failed::Ours(error.into())),
+        },
     }
 }
 

@@ -27,6 +27,7 @@ use host::Host;
 use crate::attribute::{s, truth};
 use crate::entity::credential;
 use crate::entity::job::{self, Mail, Notice};
+use crate::entity::passkey;
 use crate::entity::recovery::StoredRecovery;
 use crate::entity::reset_token;
 use crate::transaction::complete_reset::ResetDone;
@@ -105,6 +106,7 @@ impl Store {
             self.read_partition(Table::Identity, &format!("PASSKEY#{}", what.user), PasskeyId::PREFIX).await?;
         for row in &passkeys {
             factors.push(Key::new(row.text("pk")?, row.text("sk")?));
+            factors.push(passkey::claim_key(row.text("credential_id")?));
         }
         Ok(Found { recovery, codes_set: credential.codes_set, factors })
     }

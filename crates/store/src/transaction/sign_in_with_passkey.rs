@@ -1,7 +1,10 @@
 //! Signs in with a passkey alone: a device and what opens it, so all factors at once (PK-1).
 //!
-//! writes: the passkey's counter and its ceremony (PK-1, PK-2), session and list entry, all three budgets cleared, an audit row;
-//! the session that the request showed goes (LG-3). Checks: credential version and generation as read (RF-17).
+//! writes: the passkey's counter and its ceremony (PK-1, PK-2), session and list entry, the device it started from (RL-2), the
+//! budgets of second factors cleared (TP-10a), an audit row, perhaps a notice (LG-7); a recovery under way ends (PR-14); the
+//! session that the request showed goes (LG-3). Checks: credential version and generation as read (RF-17).
+//!
+//! The passwords' buckets are not touched: none was charged, and strangers' guesses stay counted.
 
 use std::net::IpAddr;
 
@@ -14,10 +17,12 @@ use crate::Store;
 use crate::entity::audit;
 use crate::entity::budget::{Kind, cleared};
 use crate::entity::passkey::PasskeyUse;
+use crate::entity::recovery::StoredRecovery;
 use crate::entity::session::Session;
 use crate::entity::user::User;
+use crate::transaction::answer_challenge::ends_recovery;
 use crate::transaction::end_session::Replaced;
-use crate::transaction::start_session::{StartRefused, same_user, settled};
+use crate::transaction::start_session::{Arrival, StartRefused, same_user, settled};
 
 /// A verified answer.
 #[derive(Debug)]
@@ -28,15 +33,19 @@ pub struct SigningIn<'a> {
     pub token: &'a TokenHash,
     /// LG-3: the session whose token came with the request.
     pub replaced: Option<&'a Replaced>,
+    /// PR-14: the latest recovery, as read; one that is under way ends with this sign-in.
+    pub recovery: Option<&'a StoredRecovery>,
+    /// RL-2, LG-7.
+    pub arrival: &'a Arrival<'a>,
     pub id: Ulid,
     pub source: Option<IpAddr>,
     pub now: WallTime,
 }
 
 impl Store {
-    /// Starts the session. Strangers may be charging the budgets at this moment: they are cleared unread (RL-1).
+    /// Starts the session. Budgets are cleared unread: whoever charges them at this moment keeps nobody out (RL-1).
     pub async fn sign_in_with_passkey(&self, signing: &SigningIn<'_>) -> Result<(), StartRefused> {
-        let SigningIn { user, used, session, token, replaced, id, source, now } = signing;
+        let SigningIn { user, used, session, token, replaced, arrival, recovery, id, source, now } = signing;
         let mut writes = vec![
             same_user(user),
             cleared(user.id, Kind::Factor, &FactorBudget::FRESH, *now).map_err(StartRefused::Store)?,
@@ -47,6 +56,9 @@ impl Store {
         writes.extend(used.writes(*now));
         writes.extend(session.writes(token));
         writes.extend(replaced.iter().flat_map(|replaced| replaced.writes()));
+        let versions = (user.cred_version, user.session_gen);
+        writes.extend(arrival.writes(user.id, versions, *now).map_err(StartRefused::Store)?);
+        writes.extend(ends_recovery(user, *recovery, &id.to_string(), *now).map_err(StartRefused::Store)?);
         settled(self.transact(&id.to_string(), &writes).await)
     }
 }

@@ -16,6 +16,7 @@ use ulid::Ulid;
 
 use crate::attribute::{n, s};
 use crate::entity::budget::Bucket;
+use crate::entity::ceremony::Ceremony;
 use crate::entity::device::Knowing;
 use crate::entity::job::{Mail, put_mail};
 use crate::entity::session::Session;
@@ -91,10 +92,6 @@ pub(crate) fn same_user(user: &User) -> Write {
         .value(":cred_version", n(user.cred_version.value()))
         .value(":session_gen", n(user.session_gen.value()))
 }
-/// For a sign-in without a password, which charged no bucket.
-pub(crate) fn clear_login_budget(user: &User, now: WallTime) -> Result<Write, StoreError> {
-    budget::cleared(user.id, budget::Kind::Login, &LoginBudget::FRESH, now)
-}
 pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRefused> {
     match result {
         Ok(()) => Ok(()),
@@ -143,10 +140,13 @@ impl Store {
         &self,
         right: &RightPassword<'_>,
         hash: &TokenHash,
+        ceremony: Option<&Ceremony>,
         expires_at: WallTime,
     ) -> Result<(), StartRefused> {
         let RightPassword { user, bucket, .. } = right;
         let mut writes = vec![same_user(user), challenge::put(hash, user.id, user.cred_version, bucket, expires_at)];
+        // PK-2: stored beside the challenge, under its name.
+        writes.extend(ceremony.map(|ceremony| ceremony.put(hash)));
         writes.push(audit::put(
             right.user.id,
             right.id,
