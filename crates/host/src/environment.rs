@@ -60,11 +60,6 @@ impl Environment {
     }
 }
 
-/// The AWS configuration of the process: region, endpoints (`AWS_ENDPOINT_URL…`) and credentials from its environment.
-pub(crate) async fn aws_of_process() -> aws_types::SdkConfig {
-    aws_config::defaults(aws_config::BehaviorVersion::latest()).load().await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

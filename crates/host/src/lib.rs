@@ -3,6 +3,7 @@
 //! The one crate in which the operating system's clock, randomness and environment are touched; everything else
 //! takes them as parameters. On Lambda the host is the environment; on a laptop it is the local stack.
 
+mod aws;
 pub mod clock;
 pub mod entropy;
 pub mod environment;
@@ -33,11 +34,12 @@ impl Host {
     /// environment, and the credentials that the runtime puts there.
     pub async fn of_process() -> Self {
         log::start();
+        let environment = Environment::of_process();
         Self {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
-            aws: environment::aws_of_process().await,
-            environment: Environment::of_process(),
+            aws: aws::aws_of(&environment),
+            environment,
         }
     }
 }
