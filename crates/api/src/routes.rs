@@ -33,6 +33,8 @@ routes! {
     LIST_TOKENS = "login", get "/v1/tokens", Session paged;
     MAKE_TOKEN = "login", post "/v1/tokens", StepUp creating;
     REVOKE_TOKEN = "login", delete "/v1/tokens/{id}", Session;
+    /// Not for API tokens: address, factors and what is left of the recovery codes are of use to a thief alone. What a
+    /// program needs to know stands with the bots and the connections.
     SHOW_ME = "login", get "/v1/me", Session;
     BEGIN_STEP_UP = "login", post "/v1/step-up/begin", Session;
     STEP_UP = "login", post "/v1/step-up", Session;

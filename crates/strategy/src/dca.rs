@@ -46,6 +46,9 @@ pub(crate) fn decide_dca(
         draft.leave_with_coins();
         return draft.finish();
     }
+    if draft.deal.entries_stopped {
+        draft.cancel_entries("trading is stopped.");
+    }
     if draft.deal.phase == Phase::Opening {
         draft.open();
     }

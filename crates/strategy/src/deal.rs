@@ -6,7 +6,7 @@ use crate::config::Strategy;
 use crate::id::DealId;
 use crate::market::{Fees, MarketTime, Pair, SymbolRules};
 use crate::money::{Amount, Price, Quantity};
-use crate::order::{Filled, OrderKey, OrderKind, Side, Slot};
+use crate::order::{Filled, OrderKey, OrderKind, Role, Side, Slot};
 
 /// Where a deal is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,9 @@ pub struct Deal {
     /// An order was cut off by a fence: the deal does nothing more.
     #[serde(default)]
     pub fenced: bool,
+    /// The owner's kill switch is on: no entry rests and none is placed; exits go on.
+    #[serde(default)]
+    pub entries_stopped: bool,
 }
 
 /// A failure in a slot. Failures in a row wait 1, 2, 4 ... 60 market minutes: often enough for an exit, too rare to
@@ -199,7 +202,15 @@ impl Deal {
             early: Vec::new(),
             setbacks: Vec::new(),
             fenced: false,
+            entries_stopped: false,
         }
+    }
+    /// Notes where the kill switch is. Entries that it refused are due again with its release.
+    pub fn stop_entries(&mut self, stopped: bool) {
+        if self.entries_stopped && !stopped {
+            self.setbacks.retain(|setback| setback.slot.role != Role::Averaging);
+        }
+        self.entries_stopped = stopped;
     }
     /// Whether the deal is over.
     pub const fn is_closed(&self) -> bool {

@@ -126,34 +126,3 @@ pub fn within_limits(preview: &Preview, connection: &Connection) -> Result<(), P
     }
     if faults.is_empty() { Ok(()) } else { Err(refuse(faults)) }
 }
-
-/// `limit` of a list: 50 unless said, 1 to 100.
-pub fn limit(request: &Request) -> Result<usize, Problem> {
-    match request.query("limit") {
-        None => Ok(50),
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=100).contains(limit))
-            .ok_or_else(|| refuse(vec![one("", "out_of_range", "limit is a whole number from 1 to 100.")])),
-    }
-}
-
-/// One page of a list that is sorted as it is shown: the items after the cursor, and the cursor of the next page.
-pub fn page<T>(
-    items: Vec<T>,
-    name: impl Fn(&T) -> String,
-    request: &Request,
-) -> Result<(Vec<T>, Option<String>), Problem> {
-    let limit = limit(request)?;
-    let from = match request.query("cursor") {
-        None => 0,
-        Some(cursor) => items.iter().position(|item| name(item) == cursor).map(|index| index + 1).ok_or_else(|| {
-            refuse(vec![one("", "unknown_value", "cursor is the next_cursor of an answer of this list.")])
-        })?,
-    };
-    let more = items.len() > from.saturating_add(limit);
-    let page: Vec<T> = items.into_iter().skip(from).take(limit).collect();
-    let next = if more { page.last().map(&name) } else { None };
-    Ok((page, next))
-}

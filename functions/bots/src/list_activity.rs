@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::{Answer, Operation, Problem, Request};
 
 use crate::view::{Page, ShownActivity};
-use crate::{Deps, door, view};
+use crate::{Deps, view};
 
 /// In the contract.
 pub fn operation() -> Operation {
@@ -18,12 +18,11 @@ pub fn operation() -> Operation {
 /// Answers at most `limit` rows' lines; `next_cursor` names the last row.
 pub async fn list_activity(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let user = request.session()?.user_id();
-    let limit = door::limit(&request)?;
-    let before = request.query("cursor").map(ulid::Ulid::from_string).transpose().map_err(|_| {
-        door::refuse(vec![door::one("", "unknown_value", "cursor is the next_cursor of an answer of this list.")])
-    })?;
-    let rows = deps.store.recent_activity(user, before, limit).await?;
-    let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id.to_string())).flatten();
+    let page = request.page(deps.host.clock.now())?;
+    let mut rows = deps.store.recent_activity(user, page.after()?, page.limit().saturating_add(1)).await?;
+    let more = rows.len() > page.limit();
+    rows.truncate(page.limit());
+    let next = rows.last().filter(|_| more).map(|row| page.cursor(row.id));
     // Within a row the lines are in the order of the decision; newest first turns them around.
     let items = rows.iter().flat_map(|row| view::activity(row).into_iter().rev()).collect();
     Ok(Answer::ok(&Page { items, next_cursor: next }))

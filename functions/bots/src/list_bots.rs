@@ -2,14 +2,25 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Operation, Problem, Request};
+use api::{Answer, Operation, Order, Problem, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::view::{Page, ShownBot};
-use crate::{Deps, door, view};
+use crate::view::ShownBot;
+use crate::{Deps, view};
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOfBot")]
+struct Page {
+    items: Vec<ShownBot>,
+    next_cursor: Option<String>,
+    /// Whether the kill switch is on: no bot opens a position or adds to one.
+    trading_stopped: bool,
+}
 
 /// In the contract.
 pub fn operation() -> Operation {
-    Operation::of("list_bots", "The account's bots, oldest first").paged().answers::<Page<ShownBot>>(200, "One page.")
+    Operation::of("list_bots", "The account's bots, oldest first").paged().answers::<Page>(200, "One page.")
 }
 
 /// Answers one page.
@@ -17,9 +28,10 @@ pub async fn list_bots(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     let user = &request.session()?.user;
     let mut bots = deps.store.list_bots(user.id).await?;
     bots.sort_by_key(|bot| bot.id);
-    let (page, next) = door::page(bots, |bot| bot.id.to_string(), &request)?;
+    let (page, next) = request.page(deps.host.clock.now())?.cut(bots, |bot| bot.id, Order::Rising)?;
     let connections = view::connections(&deps, user.id, &page).await?;
     let items =
         page.iter().map(|bot| view::bot(bot, connections.get(&bot.connection.to_string()), user.trade_epoch)).collect();
-    Ok(Answer::ok(&Page { items, next_cursor: next }))
+    let trading_stopped = deps.store.is_trading_stopped(user.id).await?;
+    Ok(Answer::ok(&Page { items, next_cursor: next, trading_stopped }))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Answer, Operation, Problem, Request};
+use api::{Answer, Operation, Order, Problem, Request};
 use strategy::id::BotId;
 
 use crate::view::{Page, ShownDeal};
@@ -19,9 +19,10 @@ pub fn operation() -> Operation {
 /// Answers one page.
 pub async fn list_deals(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let bot = door::own_bot(&deps, &request).await?;
+    let asked = request.page(deps.host.clock.now())?;
     let (mut deals, orders) = tokio::try_join!(deps.store.deals_of(bot.id), deps.store.orders_of(bot.id))?;
     deals.reverse();
-    let (page, next) = door::page(deals, |deal| deal.deal.id.to_string(), &request)?;
+    let (page, next) = asked.cut(deals, |deal| deal.deal.id, Order::Falling)?;
     let items = page.iter().map(|deal| view::deal(deal, &orders)).collect();
     Ok(Answer::ok(&Page { items, next_cursor: next }))
 }

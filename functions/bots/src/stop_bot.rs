@@ -117,7 +117,8 @@ const fn wish(deal: &StoredDeal, deals: Deals) -> OwnerWish {
     }
 }
 
-fn owner(bot: &Bot, deal: &StoredDeal) -> Owner {
+/// Whose wake the deal's is.
+pub fn owner(bot: &Bot, deal: &StoredDeal) -> Owner {
     Owner {
         bot: bot.id,
         deal: Some(deal.deal.id),

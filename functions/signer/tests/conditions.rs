@@ -160,10 +160,10 @@ async fn the_kill_switch_stops_entries_alone() {
         let order = order_of(role, 0);
         let intent = world.intent(place_key(BOT, &order.client_order_id), Ask::Place(order.clone()));
         world.propose(&intent).await;
-        world.put(Table::Trading, Row::keyed(&bot::kill_key(USER)).with("on", truth(true))).await;
+        world.put(Table::Trading, Row::keyed(&store::entity::kill_switch::key(USER)).with("on", truth(true))).await;
         let outcome = authorise(&world, &intent, &order, false).await;
         assert_eq!(matches!(outcome, Err(AuthoriseRefused::KillSwitch)), role.is_entry(), "{role:?} {outcome:?}");
-        world.put(Table::Trading, Row::keyed(&bot::kill_key(USER)).with("on", truth(false))).await;
+        world.put(Table::Trading, Row::keyed(&store::entity::kill_switch::key(USER)).with("on", truth(false))).await;
         let again = authorise(&world, &intent, &order, false).await;
         assert_eq!(again.is_ok(), role.is_entry(), "{role:?} {again:?}");
     }

@@ -7,6 +7,7 @@ use store::entity::activity::{Activity, Saw};
 use store::entity::bot::{self, Bot};
 use store::entity::connection::Status;
 use store::entity::deal::{self, StoredDeal};
+use store::entity::kill_switch;
 use store::entity::market::{Latest, PAGE};
 use store::entity::wake::{Hint, Waits, Wake, WakeKind};
 use store::transaction::commit_decision::Committing;
@@ -28,7 +29,9 @@ struct Found {
 /// Decides about the deal that a hint names.
 pub async fn decide_deal(deps: &Deps, hint: &Hint, deal: DealId) -> Result<Handled, NotHandled> {
     let Some(found) = find(deps, hint, deal).await? else { return Ok(Handled::Stale) };
-    let orders = deps.store.read_many(Table::Trading, &known_orders::keys(found.bot.id, &found.deal.deal)).await?;
+    let mut keys = known_orders::keys(found.bot.id, &found.deal.deal);
+    keys.push(kill_switch::key(found.bot.user));
+    let orders = deps.store.read_many(Table::Trading, &keys).await?;
     let known = known_orders::known_orders(found.bot.id, &found.deal.deal, &orders)?;
     let Some(market) = market(deps, &found).await? else { return Ok(Handled::NoMarket) };
     // The candle at `decided_until` was given before; it only tells last price and status when there is no later one.
@@ -36,7 +39,11 @@ pub async fn decide_deal(deps: &Deps, hint: &Hint, deal: DealId) -> Result<Handl
     let candles: Vec<_> = market.candles.iter().filter(|c| c.close_time > decided_until).copied().collect();
     let view =
         MarketView { candles: &candles, last: market.last.close, now: market.last.close_time, status: market.status };
-    let mut decision = decide(found.bot.id, &found.deal.deal, &known, &view);
+    // ST-5: the signer refuses entries by itself; from here the deal learns to take the resting ones back.
+    let entries_stopped = orders.iter().any(kill_switch::is_on);
+    let mut deal_now = found.deal.deal.clone();
+    deal_now.stop_entries(entries_stopped);
+    let mut decision = decide(found.bot.id, &deal_now, &known, &view);
     let left_over = fit::fit(&mut decision);
 
     if !decision.actions.is_empty() && !is_live(deps, &found.bot).await? {
@@ -81,6 +88,7 @@ pub async fn decide_deal(deps: &Deps, hint: &Hint, deal: DealId) -> Result<Handl
             status: view.status,
             orders: known,
             left_over,
+            entries_stopped,
         }),
         version: found.deal.version + 1,
     };

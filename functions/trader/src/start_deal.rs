@@ -62,6 +62,14 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
         return Ok(Handled::Decided);
     }
 
+    // ST-5: the signer would refuse the base order; saying why and looking again later costs less.
+    if deps.store.is_trading_stopped(bot.user).await? {
+        let until = now.plus_seconds(LATER_S);
+        let text = "No deal starts: trading is stopped until its owner releases it.".to_owned();
+        wait(deps, &bot, Some(Waiting { code: "trading_stopped", text, until }), until, now, wall).await?;
+        return Ok(Handled::Decided);
+    }
+
     let view = MarketView { candles: &[], last: newest.last.close, now, status: newest.status };
     let start = StartDeal {
         bot: bot.id,
@@ -94,7 +102,7 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
     next.open_deal = Some(deal.id);
     next.waiting_because = None;
     next.version = bot.version + 1;
-    let saw = Saw { after: now, until: now, last: view.last, status: view.status, orders: vec![], left_over };
+    let saw = Saw { after: now, until: now, last: view.last, status: view.status, orders: vec![], left_over, entries_stopped: false };
     let starting = Starting {
         bot_read: bot.version,
         intents: intents::intents(&bot, deal.id, &decision.actions, wall),

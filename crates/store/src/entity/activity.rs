@@ -38,6 +38,9 @@ pub struct Saw {
     /// Actions beyond one transaction, left to the next decision.
     #[serde(default)]
     pub left_over: usize,
+    /// Where the kill switch was.
+    #[serde(default)]
+    pub entries_stopped: bool,
 }
 
 /// One row.
@@ -167,6 +170,7 @@ mod tests {
                 status: SymbolStatus::Trading,
                 orders: vec![],
                 left_over: 0,
+                entries_stopped: false,
             }),
             version: 4,
         };

@@ -3,7 +3,6 @@
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
 //! | trading | `BOT#<bot>` | `BOT` | `user`, `connection`, `exchange`, `pair`, `name` S; `config` S (JSON of `strategy::config::Strategy`); `form` S (JSON as the owner sent it); `state` S `RUNNING`, `FINISHING`, `STOPPED`; `run` N (raised by every start; intents carry it); `epoch` N (the trade epoch it was made or last started under); `version` N; `open_deal` S (absent when none); `deals_done` N; `cooldown_until` N (market ms); `stopped_because` S; `waiting_because` S (why no deal starts); while not stopped: `intent_key` S = `ACTIVE_BOT`, `intent_ms` N (wall ms: when the sweep last asked about its connection); `created_at` N (wall ms); `user_key` S = `USER#<user>` (display index) |
-//! | trading | `USER#<user>` | `KILL` | `on` BOOL: the kill switch |
 //! | trading | `USER#<user>` | `FUNDS#<connection>` | `reserved` S (JSON: deal id to quote amount), `version` N |
 //! | trading | `GATE` | `ALL` | `closed` BOOL: freeze-all |
 
@@ -23,10 +22,6 @@ pub fn key(bot: BotId) -> Key {
 /// The partition that holds everything of a bot.
 pub fn partition(bot: BotId) -> String {
     format!("BOT#{bot}")
-}
-/// Where the kill switch of a user is.
-pub fn kill_key(user: UserId) -> Key {
-    Key::new(format!("USER#{user}"), "KILL")
 }
 /// Where the funds reserved on a connection are.
 pub fn funds_key(user: UserId, connection: ConnectionId) -> Key {

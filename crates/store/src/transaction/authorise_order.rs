@@ -21,7 +21,7 @@ use strategy::order::{PlannedOrder, Role};
 use super::authorising::{self, Scope, Window, Windows};
 use crate::attribute::{Row, n, s};
 use crate::entity::intent::Intent;
-use crate::entity::{bot, deal};
+use crate::entity::{bot, deal, kill_switch};
 use crate::write::{Cancelled, Write};
 use crate::{Key, Store, StoreError, Table, TransactFailed};
 
@@ -274,7 +274,7 @@ fn writes(what: &Authorising<'_>, windows: Windows, now: WallTime) -> Vec<Write>
             Item::Deal => {
                 Write::check(Table::Trading, deal::key(what.bot, what.deal)).when(DEAL_IF).value(":open", s("open"))
             }
-            Item::Kill => Write::check(Table::Trading, bot::kill_key(intent.user))
+            Item::Kill => Write::check(Table::Trading, kill_switch::key(intent.user))
                 .when(KILL_IF)
                 .value(":off", crate::attribute::truth(false)),
         })

@@ -198,6 +198,14 @@ impl<'a> Draft<'a> {
         self.tell("cancel_asked", format!("Cancelling {}: {reason}", name(slot)));
         self.actions.push(Action::Cancel { client_order_id, key, number, reason: reason.to_owned() });
     }
+    /// Cancels what would open or enlarge the position.
+    pub(super) fn cancel_entries(&mut self, reason: &str) {
+        for index in 0..self.known.len() {
+            if self.known.get(index).is_some_and(|known| known.key.slot.role.is_entry()) {
+                self.cancel(index, reason);
+            }
+        }
+    }
     pub(super) fn cancel_all(&mut self, reason: &str) {
         for index in 0..self.known.len() {
             self.cancel(index, reason);

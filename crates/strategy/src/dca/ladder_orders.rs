@@ -23,7 +23,7 @@ impl Draft<'_> {
         let live = |draft: &Self| draft.deal.working.iter().filter(|o| o.key.slot.role == Role::Averaging).count();
         // A ladder with its full number out is the common case; it costs no arithmetic.
         let room = |draft: &Self| live(draft) < usize::from(averaging.active);
-        if !room(self) || self.halted() || self.waits(Slot::averaging(0)) {
+        if self.deal.entries_stopped || !room(self) || self.halted() || self.waits(Slot::averaging(0)) {
             return;
         }
         for rung in self.rungs() {

@@ -27,6 +27,8 @@ impl Draft<'_> {
             self.deal.phase = Phase::Open;
         } else if self.deal.wish == OwnerWish::Close {
             self.close(Outcome::Cancelled, "The deal ended before anything was bought.");
+        } else if self.deal.entries_stopped {
+            self.close(Outcome::Failed, "Trading was stopped before anything was bought.");
         } else if self.absent.iter().any(|key| key.slot == BASE) && !self.halted() {
             // The same order under the next attempt: size and price stay what funds were reserved for.
             if let Some(order) = self.base_order() {
