@@ -35,6 +35,14 @@ pub fn text(document: &Value) -> String {
     serde_json::to_string_pretty(document).expect("JSON") + "\n"
 }
 
+/// What an answer of an operation is: itself, or the part that it names.
+pub fn resolved<'a>(document: &'a Value, answer: &'a Value) -> &'a Value {
+    match answer["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#'))) {
+        Some(named) => named,
+        None => answer,
+    }
+}
+
 /// The document with its compiled schemas.
 struct Contract {
     document: Value,
@@ -70,6 +78,7 @@ impl Contract {
         let Some(template) = self.template(path) else { return Ok(()) };
         let Some(operation) = self.document["paths"][template].get(method.to_lowercase()) else { return Ok(()) };
         let answer = operation["responses"].get(status.as_str()).ok_or("its status is not documented")?;
+        let answer = resolved(&self.document, answer);
         let found = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let Some(content) = answer.get("content").and_then(Value::as_object) else {
             return if body.is_empty() { Ok(()) } else { Err("a body where none is documented".into()) };

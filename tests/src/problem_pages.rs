@@ -43,6 +43,7 @@ fn routes_by_code(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     for (path, methods) in object(&document["paths"]) {
         for (method, operation) in object(&methods) {
             for (_, answer) in object(&operation["responses"]) {
+                let answer = crate::contract::resolved(document, &answer);
                 let codes = &answer["content"]["application/problem+json"]["schema"]["properties"]["code"]["enum"];
                 for code in codes.as_array().into_iter().flatten().filter_map(Value::as_str) {
                     found.entry(code.to_owned()).or_default().insert(format!("{} {path}", method.to_uppercase()));

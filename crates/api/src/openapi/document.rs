@@ -19,6 +19,8 @@ const SCHEMAS: &str = "/components/schemas";
 struct Schemas {
     sent: SchemaGenerator,
     answered: SchemaGenerator,
+    /// Many routes refuse in the same words; each set of problems is written once.
+    refusals: BTreeMap<String, Value>,
 }
 
 /// The whole document for these routes (each with its function's name). Errors: what does not fit together, all of it.
@@ -27,6 +29,7 @@ pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operatio
     let mut schemas = Schemas {
         sent: generator(SchemaSettings::draft2020_12().for_deserialize()),
         answered: generator(SchemaSettings::draft2020_12().for_serialize()),
+        refusals: BTreeMap::new(),
     };
     let _problem = schemas.answered.subschema_for::<Body<'static>>();
     let mut names = BTreeSet::new();
@@ -63,7 +66,9 @@ pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operatio
         "info": parts::info(),
         "servers": [{ "url": "/", "description": "Where this document came from." }],
         "paths": paths,
-        "components": { "schemas": components, "securitySchemes": parts::security_schemes() },
+        "components": {
+            "schemas": components, "responses": schemas.refusals, "securitySchemes": parts::security_schemes(),
+        },
     }))
 }
 
@@ -168,7 +173,9 @@ impl Schemas {
             }
         }
         for (status, codes) in parts::problems(route, operation) {
-            responses.insert(status.to_string(), parts::refusal(status, &codes));
+            let name = parts::refusal_name(status, &codes);
+            responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
+            self.refusals.entry(name).or_insert_with(|| parts::refusal(status, &codes));
         }
         Value::Object(responses)
     }

@@ -85,6 +85,11 @@ pub(super) fn problems(route: &Route, operation: &Operation) -> BTreeMap<u16, BT
     let mut all: Vec<fn() -> Problem> = operation.problems.clone();
     // The size of a body and the form of a query are looked at whether a route wants them or not.
     all.extend([Problem::body_too_large as fn() -> Problem, Problem::invalid_fields]);
+    // So are headers that stand twice and encodings (crates/api/src/one_meaning.rs).
+    all.extend([Problem::ambiguous_request as fn() -> Problem, Problem::unsupported_media_type]);
+    if !route.parameters().is_empty() {
+        all.push(Problem::cursor_refused);
+    }
     if operation.body.is_some() {
         all.extend([Problem::malformed_body as fn() -> Problem, Problem::unsupported_media_type]);
     }
@@ -125,6 +130,12 @@ pub(super) fn problems(route: &Route, operation: &Operation) -> BTreeMap<u16, BT
         by_status.entry(problem.status().as_u16()).or_default().insert(problem.code());
     }
     by_status
+}
+
+/// The name of that answer among the document's parts.
+pub(super) fn refusal_name(status: u16, codes: &BTreeSet<&'static str>) -> String {
+    let codes: Vec<&str> = codes.iter().copied().collect();
+    format!("{status}.{}", codes.join("."))
 }
 
 /// The answer of a status that stands for these problems.
