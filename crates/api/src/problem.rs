@@ -107,6 +107,13 @@ catalogue! {
     recovery_refused = 400 "recovery_refused", "Nothing to cancel", "No recovery is under way, or the link belongs to one that is over.";
     recovery_under_way = 409 "recovery_under_way", "A recovery is under way", "Wait until it can be completed, or cancel it with the link in its mails.";
     recovery_blocked = 409 "recovery_blocked", "No recovery now", "A recovery of this account was cancelled with a second factor; a new one can be started 14 days later.";
+    /// EV-5: unknown, used, expired, superseded or void: one answer.
+    email_change_refused = 400 "email_change_refused", "Link refused", "The link was used, is too old, or a newer one was sent. Ask for the change again.";
+    /// EV-5: a second change would leave the first address without its say.
+    email_change_under_way = 409 "email_change_under_way", "The address was changed a short time ago", "For 72 hours after a change the old address can take it back; until then it is not changed again.";
+    account_not_held = 409 "account_not_held", "The account is not held", "There is nothing to release.";
+    /// RF-35: a factor that the thief could have added releases nothing.
+    release_refused = 403 "release_refused", "Not with these second factors", "Every second factor must be older than the hold and than the reset before it. Remove newer ones, or reset the password 72 hours after the hold.";
     recovery_not_ready = 409 "recovery_not_ready", "Not yet", "A recovery can be completed from 72 hours after its start, for 24 hours.";
     second_factor_required = 403 "second_factor_required", "A second factor is needed", "Add an authenticator under POST /v1/second-factors/totp or a passkey under POST /v1/second-factors/passkeys/begin first.";
     second_factor_missing = 422 "second_factor_missing", "The second factor is missing", "This account has a second factor: send totp, passkey or recovery_code as well.";

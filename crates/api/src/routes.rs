@@ -55,6 +55,14 @@ routes! {
     CANCEL_RECOVERY_BY_LINK = "password-reset", post "/v1/recovery/cancel", Public;
     CANCEL_RECOVERY = "password-reset", delete "/v1/recovery", Session;
     COMPLETE_RECOVERY = "password-reset", post "/v1/recovery/complete", Public;
+    DISOWN_RESET = "password-reset", post "/v1/password-reset/not-me", Public;
+    CHANGE_PASSWORD = "password-reset", post "/v1/password", StepUp;
+    START_EMAIL_CHANGE = "password-reset", post "/v1/email", StepUp;
+    CONFIRM_EMAIL = "password-reset", post "/v1/email/confirm", Public;
+    REVOKE_EMAIL = "password-reset", post "/v1/email/revoke", Public;
+    RELEASE_ACCOUNT = "password-reset", post "/v1/account/release", StepUp;
+    EXPORT_ACCOUNT = "password-reset", get "/v1/account/export", Session;
+    DELETE_ACCOUNT = "password-reset", delete "/v1/account", StepUp;
 
     ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp creating;
     LIST_CONNECTIONS = "connections", get "/v1/connections", Session readable paged;

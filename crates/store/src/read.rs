@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 
 use crate::attribute::{Row, s};
 use crate::{Key, Store, StoreError, Table};
@@ -80,6 +80,71 @@ impl Store {
             left.extend(unprocessed);
         }
         Ok(rows)
+    }
+
+    /// At most `limit` items of a partition in key order, those after `after`, read consistently; and whether there may be more.
+    /// One call: a partition of any size is read in pieces.
+    pub async fn read_page(
+        &self,
+        table: Table,
+        pk: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Row>, bool), StoreError> {
+        let answer = self
+            .dynamodb
+            .query()
+            .table_name(self.table(table))
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(pk))
+            .consistent_read(true)
+            .set_limit(i32::try_from(limit).ok())
+            .set_exclusive_start_key(after.map(|sk| Key::new(pk, sk).attributes()))
+            .send()
+            .await
+            .map_err(|e| StoreError::of("Query", &e))?;
+        let more = answer.last_evaluated_key.is_some();
+        Ok((answer.items.unwrap_or_default().into_iter().map(Row).collect(), more))
+    }
+
+    /// The keys of at most `limit` items of a partition, or of an index, and nothing else of them. A partition is read
+    /// consistently.
+    pub async fn find_keys(
+        &self,
+        table: Table,
+        index: Option<&str>,
+        (name, value): (&str, &str),
+        limit: usize,
+    ) -> Result<Vec<Key>, StoreError> {
+        let mut keys = Vec::new();
+        let mut from = None;
+        loop {
+            let answer = self
+                .dynamodb
+                .query()
+                .table_name(self.table(table))
+                .set_index_name(index.map(str::to_owned))
+                .key_condition_expression("#partition = :partition")
+                .expression_attribute_names("#partition", name)
+                .expression_attribute_names("#pk", "pk")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_values(":partition", s(value))
+                .projection_expression("#pk, #sk")
+                .select(Select::SpecificAttributes)
+                .consistent_read(index.is_none())
+                .set_limit(i32::try_from(limit.saturating_sub(keys.len())).ok())
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|e| StoreError::of("Query", &e))?;
+            for row in answer.items.unwrap_or_default().into_iter().map(Row) {
+                keys.push(Key::new(row.text("pk")?, row.text("sk")?));
+            }
+            from = answer.last_evaluated_key;
+            if from.is_none() || keys.len() >= limit {
+                return Ok(keys);
+            }
+        }
     }
 
     /// A query by key condition, all pages. An index finds candidates only; what is found is read again by its key.

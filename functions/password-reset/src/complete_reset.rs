@@ -116,7 +116,7 @@ pub async fn complete_reset(deps: Arc<Deps>, request: Request) -> Result<Answer,
 }
 
 /// The first ones, and whether there are more.
-fn first_ones(orders: Option<Vec<ListedOrder>>) -> (Option<Vec<ListedOrder>>, bool) {
+pub(crate) fn first_ones(orders: Option<Vec<ListedOrder>>) -> (Option<Vec<ListedOrder>>, bool) {
     let Some(mut orders) = orders else { return (None, false) };
     let more = orders.len() > LISTED_MAX;
     orders.truncate(LISTED_MAX);
@@ -124,7 +124,7 @@ fn first_ones(orders: Option<Vec<ListedOrder>>) -> (Option<Vec<ListedOrder>>, bo
 }
 
 /// One line per order for the notice. A list that could not be read is never shown as an empty one, nor a cut one as whole.
-fn lines(orders: Option<&[ListedOrder]>, more: bool) -> Vec<String> {
+pub(crate) fn lines(orders: Option<&[ListedOrder]>, more: bool) -> Vec<String> {
     let Some(orders) = orders else { return vec![UNREADABLE.to_owned()] };
     orders.iter().map(ListedOrder::line).chain(more.then(|| AND_MORE.to_owned())).collect()
 }

@@ -71,7 +71,7 @@ pub async fn request_reset(deps: Arc<Deps>, request: Request) -> Result<Answer, 
 }
 
 /// SU-5: exactly one plain address.
-fn address(text: &str) -> Result<EmailAddress, Problem> {
+pub(crate) fn address(text: &str) -> Result<EmailAddress, Problem> {
     EmailAddress::parse(text).map_err(|error| {
         Problem::invalid_fields().with_faults(vec![Fault {
             pointer: "/email".into(),

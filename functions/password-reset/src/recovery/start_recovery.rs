@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use account::Secret;
 use account::token::{Purpose, new_token};
-use api::{Answer, Operation, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::transaction::start_recovery::{RecoveryRefused, Starting};
@@ -25,8 +25,10 @@ struct RecoveryForm {
 struct RecoveryStarted {
     connections_removed: usize,
     /// From then on a fresh reset link completes it.
+    #[schemars(with = "shape::Time")]
     ready_at: String,
     /// Until then.
+    #[schemars(with = "shape::Time")]
     lapses_at: String,
 }
 
