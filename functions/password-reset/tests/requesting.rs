@@ -12,6 +12,7 @@ use reset::{complete, world};
 use serde_json::{Value, json};
 use store::attribute::n;
 use store::entity::job::Notice;
+use store::entity::budget::{MAIL_REQUESTS_PER_HOUR_MAX, MAIL_REQUESTS_PER_MINUTE_MAX};
 use store::entity::user;
 use store::{Table, Write};
 use world::{Answered, hash_of};
@@ -38,7 +39,8 @@ async fn pr_1_known_unknown_and_exhausted_addresses_cannot_be_told_apart() {
     }
     assert_eq!(seen[0].0, seen[9].0, "over the budget the answer is the same (PR-3)");
     assert_eq!(seen[0].0.text, "{}");
-    assert_eq!((seen[0].1["GetItem"], seen[0].1["TransactWriteItems"], seen[0].1.len()), (3, 1, 2));
+    assert_eq!((seen[0].1["UpdateItem"], seen[0].1["GetItem"], seen[0].1["TransactWriteItems"]), (2, 3, 1));
+    assert_eq!(seen[0].1.len(), 3);
 }
 
 /// Notes how many writes each transaction has.
@@ -106,6 +108,45 @@ async fn pr_3_after_ten_minutes_there_is_one_more() {
     world.reset_token(&owner).await;
     world.post(REQUEST, json!({"email": owner.email})).await.is_ok(202);
     assert_eq!(world.reset_tokens().await.len(), 4);
+}
+
+/// The source has a limit of its own, over all addresses; nothing tells which limit it was.
+#[tokio::test]
+async fn pr_3_a_source_that_asks_for_too_many_gets_the_same_answer_and_no_mail() {
+    let world = world();
+    let owner = world.owner(false).await;
+    let first = world.post(REQUEST, json!({"email": "nobody@example.com"})).await;
+    for _ in 1..MAIL_REQUESTS_PER_HOUR_MAX {
+        world.post(REQUEST, json!({"email": "nobody@example.com"})).await;
+    }
+    world.emulators.reset_calls();
+    assert_eq!(world.post(REQUEST, json!({"email": owner.email})).await, first);
+    let over = world.trace();
+    assert!(world.reset_tokens().await.is_empty());
+    world.clock.advance(3_600);
+    world.emulators.reset_calls();
+    assert_eq!(world.post(REQUEST, json!({"email": owner.email})).await, first);
+    assert_eq!(world.trace(), over, "the same operations");
+    assert_eq!(world.reset_tokens().await.len(), 1);
+}
+
+/// Everybody together can only take the burst away, never the link: strangers could bring it about (RL-1).
+#[tokio::test]
+async fn pr_3_when_everybody_asks_an_owner_still_gets_one_link_per_ten_minutes() {
+    let world = world();
+    let owner = world.owner(false).await;
+    let crowd = |now: account::WallTime| {
+        let key = store::Key::new("BUDGET#MAILS", now.seconds().div_euclid(60).to_string());
+        let row = store::attribute::Row::keyed(&key)
+            .with("counted", store::attribute::n(MAIL_REQUESTS_PER_MINUTE_MAX));
+        vec![Write::put(Table::Identity, key, row)]
+    };
+    for (minutes, links) in [(0, 1), (0, 1), (9, 1), (1, 2), (0, 2), (10, 3)] {
+        world.clock.advance(minutes * 60);
+        world.write(crowd(world.clock.at())).await;
+        world.post(REQUEST, json!({"email": owner.email})).await.is_ok(202);
+        assert_eq!(world.reset_tokens().await.len(), links);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

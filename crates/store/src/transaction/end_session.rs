@@ -25,6 +25,7 @@ pub struct Replaced {
 }
 
 impl Replaced {
+    /// Whose session it is does not matter, it was shown.
     pub(crate) fn of(hash: &TokenHash, session: &Session) -> Self {
         Self { session: session::key(hash), entry: session::list_key(session.user, session.id) }
     }
@@ -63,10 +64,6 @@ impl Store {
         let Some(row) = self.read(Table::Identity, &entry).await? else { return Ok(false) };
         let key = token_key(row.text("token_hash")?);
         self.delete_session(key, entry, token).await.map(|()| true)
-    }
-    /// What a sign-in that showed this token replaces; whose session it is does not matter, it was shown.
-    pub async fn find_replaced(&self, hash: &TokenHash) -> Result<Option<Replaced>, StoreError> {
-        Ok(self.find_session(hash).await?.map(|session| Replaced::of(hash, &session)))
     }
     /// The sessions of a user that would pass the session check now, oldest first.
     pub async fn list_sessions(&self, user: &User, now: WallTime) -> Result<Vec<Session>, StoreError> {

@@ -4,6 +4,7 @@
 
 #[path = "../../../../crates/breached-passwords/tests/list/mod.rs"]
 mod list;
+mod devices;
 mod log;
 mod passwords;
 mod second_factor;
@@ -11,4 +12,5 @@ mod sessions;
 mod step_up;
 mod tokens;
 mod stolen;
+mod unlock;
 mod world;

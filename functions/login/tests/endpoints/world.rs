@@ -86,6 +86,12 @@ impl Answered {
         assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
         self.json()["session"]["token"].as_str().expect("a session").to_owned()
     }
+    /// The mark of a known device.
+    pub fn device(&self) -> String {
+        let cookies = self.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+        let mark = cookies.filter_map(|cookie| cookie.strip_prefix("__Host-device=")).next().expect("a device");
+        mark.split(';').next().unwrap().to_owned()
+    }
     pub fn challenge(&self) -> String {
         assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
         self.json()["challenge"]["id"].as_str().expect("a challenge").to_owned()
@@ -127,6 +133,9 @@ impl Call {
     }
     pub fn cookie(self, token: &str) -> Self {
         self.header("cookie", &format!("a=b; __Host-session={token}"))
+    }
+    pub fn device(self, mark: &str) -> Self {
+        self.header("cookie", &format!("__Host-device={mark}"))
     }
     pub fn from(self, address: &str) -> Self {
         Self(self.0.extension(ConnectInfo::<SocketAddr>(address.parse().unwrap())), self.1)
@@ -312,7 +321,8 @@ impl World {
     pub async fn challenge(&self, user: UserId) -> String {
         let token = new_token(Purpose::LoginChallenge, self.host.entropy.bytes());
         let version = self.store.find_user(user).await.unwrap().unwrap().cred_version;
-        let write = challenge::put(&token.hash, user, version, &Bucket::Common, self.now().plus_seconds(challenge::LIFE_S));
+        let write =
+            challenge::put(&token.hash, user, version, &Bucket::Common, self.now().plus_seconds(challenge::LIFE_S));
         self.store.transact(&self.host.entropy.ulid(self.now()).to_string(), &[write]).await.unwrap();
         // EXPOSE: the caller got it.
         token.text.expose(String::clone)
@@ -390,6 +400,25 @@ impl World {
             }
         }
         kinds
+    }
+    /// The notices of one kind, oldest first.
+    pub async fn notices(&self, kind: &str) -> Vec<Value> {
+        let mut found: Vec<_> = self.owner.scan().table_name("outbox").send().await.unwrap().items().to_vec();
+        found.sort_by_key(|job| job["pk"].as_s().unwrap().clone());
+        let bodies = found.iter().map(|job| serde_json::from_str::<Value>(job["body"].as_s().unwrap()).unwrap());
+        bodies.map(|body| body["notice"].clone()).filter(|notice| notice["notice"] == kind).collect()
+    }
+    /// The keys of the budgets of addresses without account.
+    pub async fn budgets_of_unknown_addresses(&self) -> Vec<String> {
+        let found = self.owner.scan().table_name("identity").send().await.unwrap();
+        let keys = found.items().iter().map(|row| row["pk"].as_s().unwrap().clone());
+        keys.filter(|pk| pk.starts_with("BUDGET#EMAIL#")).collect()
+    }
+    /// Puts a budget into a state, as strangers would.
+    pub async fn exhaust(&self, user: UserId, kind: &str, failures: u32) {
+        let state = format!(r#"{{"failures":{failures},"blocked_until":0}}"#);
+        self.set(&format!("BUDGET#{user}"), kind, "state", AttributeValue::S(state)).await;
+        self.set(&format!("BUDGET#{user}"), kind, "version", AttributeValue::N("7".to_owned())).await;
     }
     pub async fn events(&self, user: UserId) -> Vec<String> {
         let of = format!("EVENTS#{user}");
