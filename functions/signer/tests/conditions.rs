@@ -99,11 +99,20 @@ async fn the_intent_must_be_proposed_fresh_and_of_this_epoch_and_run() {
 }
 
 #[tokio::test]
-async fn the_connection_must_be_live_of_this_epoch_with_this_pair() {
+async fn st_3_the_connection_must_be_live_of_this_epoch_with_this_pair_allowed_at_this_moment() {
     for role in ALL {
         refuses!(role, connection_item(), |row: Row, _| row.with("status", s("REVOKED")) => Some("ConnectionFenced"));
         refuses!(role, connection_item(), |row: Row, _| row.with("epoch", n(2)) => Some("ConnectionFenced"));
         refuses!(role, connection_item(), |row: Row, _| row.with("allowed_pairs", s(r#"["BTC-USDT","ETH-USDTX"]"#)) => Some("PairNotAllowed"));
+        // ST-3: looser limits hold from their moment on, in the place of the former ones, and not a millisecond before.
+        let loosened = |row: Row, now: &str, then: &str, at: i64| {
+            row.with("allowed_pairs", s(now)).with("pending_pairs", s(then)).with("pending_at", n(at))
+        };
+        let (other, ours) = (r#"["BTC-USDT"]"#, r#"["BTC-USDT","ETH-USDT"]"#);
+        refuses!(role, connection_item(), |row: Row, now| loosened(row, other, ours, now) => None);
+        refuses!(role, connection_item(), |row: Row, now| loosened(row, other, ours, now + 1) => Some("PairNotAllowed"));
+        refuses!(role, connection_item(), |row: Row, now| loosened(row, ours, other, now) => Some("PairNotAllowed"));
+        refuses!(role, connection_item(), |row: Row, now| loosened(row, ours, other, now + 1) => None);
         let verdict = if role.is_entry() { Some("KeyNotAccepted") } else { None };
         refuses!(role, connection_item(), |row: Row, _| row.with("verdict", s("refused")) => verdict);
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
-use super::FakeClock;
+use super::{Authenticator, FakeClock};
 
 /// An answer.
 #[derive(Debug)]
@@ -45,6 +45,30 @@ pub fn fresh_key() -> String {
     format!("key-of-a-story-{:08}", GIVEN.fetch_add(1, Ordering::Relaxed))
 }
 
+/// How a client shows who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// A page of ours: the session cookie, the header and the origin that a changing request needs (SS-5).
+    Cookie,
+    /// A program with a session, or with an API token: `Authorization: Bearer`.
+    Bearer,
+}
+
+impl Client {
+    /// Both.
+    pub const ALL: [Client; 2] = [Client::Cookie, Client::Bearer];
+    fn headers(self, token: &str) -> Vec<(&'static str, String)> {
+        match self {
+            Client::Cookie => vec![
+                ("cookie", format!("__Host-session={token}")),
+                ("x-requested-with", "shearpin".into()),
+                ("origin", "http://localhost:8080".into()),
+            ],
+            Client::Bearer => vec![("authorization", format!("Bearer {token}"))],
+        }
+    }
+}
+
 /// One person at a browser.
 #[derive(Clone)]
 pub struct Browser {
@@ -53,7 +77,10 @@ pub struct Browser {
     pub email: String,
     pub password: String,
     pub token: Option<String>,
+    pub client: Client,
     pub seed: Option<Vec<u8>>,
+    /// A passkey; shown where the account has no authenticator app.
+    pub passkey: Option<Authenticator>,
 }
 
 impl Browser {
@@ -64,14 +91,18 @@ impl Browser {
             email: email.into(),
             password: "nineteen paper lanterns adrift".into(),
             token: None,
+            client: Client::Bearer,
             seed: None,
+            passkey: None,
         }
     }
     /// Any request.
     pub async fn send(&self, method: &str, path: &str, body: Option<&str>, headers: &[(&str, &str)]) -> Answered {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+            for (name, value) in self.client.headers(token) {
+                request = request.header(name, value);
+            }
         }
         if body.is_some() {
             request = request.header("content-type", "application/json");
@@ -115,9 +146,7 @@ impl Browser {
     /// A proof for a request with any bytes.
     pub async fn proof_for(&self, method: &str, path: &str, body: &[u8]) -> String {
         let mut form = json!({ "method": method, "path": path, "body_sha256": hex::encode(Sha256::digest(body)), "password": self.password });
-        if self.seed.is_some() {
-            form["totp"] = json!(self.fresh_code());
-        }
+        self.shows_a_factor(&mut form).await;
         self.post("/v1/step-up", &form).await.ok()["proof"].as_str().unwrap().to_owned()
     }
     /// `POST`.
@@ -145,10 +174,19 @@ impl Browser {
     pub async fn step_up(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
         let text = body.map(Value::to_string).unwrap_or_default();
         let mut form = json!({ "method": method, "path": path, "body_sha256": hex::encode(Sha256::digest(text.as_bytes())), "password": self.password });
+        self.shows_a_factor(&mut form).await;
+        self.post("/v1/step-up", &form).await
+    }
+    /// Adds the account's factor to the form of a step-up.
+    async fn shows_a_factor(&self, form: &mut Value) {
         if self.seed.is_some() {
             form["totp"] = json!(self.fresh_code());
+        } else if let Some(passkey) = &self.passkey {
+            // Past the wait that follows a try (TP-9).
+            self.clock.advance(2);
+            let begun = self.post("/v1/step-up/begin", &json!({})).await.ok();
+            form["passkey"] = passkey.answers(&begun["passkey_options"]);
         }
-        self.post("/v1/step-up", &form).await
     }
     /// A request behind a step-up.
     pub async fn stepped_up(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
@@ -177,8 +215,12 @@ impl Browser {
     pub async fn signs_in(&mut self) {
         let mut given = self.log_in().await.ok();
         if let Some(id) = given["challenge"]["id"].as_str() {
-            given =
-                self.post("/v1/login/second-factor", &json!({ "challenge": id, "totp": self.fresh_code() })).await.ok();
+            let mut form = json!({ "challenge": id });
+            match (&self.seed, &self.passkey) {
+                (None, Some(passkey)) => form["passkey"] = passkey.answers(&given["challenge"]["passkey_options"]),
+                (Some(_), _) | (None, None) => form["totp"] = json!(self.fresh_code()),
+            }
+            given = self.post("/v1/login/second-factor", &form).await.ok();
         }
         self.token = Some(given["session"]["token"].as_str().expect("a token").to_owned());
     }

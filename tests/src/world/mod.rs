@@ -1,5 +1,6 @@
 //! The world of a story. Made from a seed, which it prints when the story fails.
 
+mod authenticator;
 mod candles;
 mod clock;
 mod http;
@@ -17,9 +18,10 @@ use local_stack::{Machine, Parts};
 use sha2::{Digest, Sha256};
 use strategy::market::Pair;
 
+pub use authenticator::Authenticator;
 pub use candles::{CandleTape, flat, minute};
 pub use clock::FakeClock;
-pub use http::{Answered, Browser, creates, fresh_key};
+pub use http::{Answered, Browser, Client, creates, fresh_key};
 pub use owner::{Owner, dca, newest_token};
 pub use transport::{Faulty, Lost};
 
