@@ -645,7 +645,11 @@ async fn ids_of_the_wrong_kind_are_not_found_at_every_route() {
         "limit=-1",
         "limit=x",
         "limit=1&limit=2",
-        "cursor=canary7f3a91",
+        "limit=",
+        "limit=007",
+        "surplus=1",
+        "Limit=1",
+        "_method=DELETE",
         "limit=%ff",
         "limit=1e1",
     ] {

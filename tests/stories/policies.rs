@@ -135,7 +135,7 @@ async fn rf_30_without_a_live_session_every_route_answers_401_and_does_nothing()
             ("x-requested-with", "shearpin"),
             ("origin", OUR_PAGES),
         ];
-        refused(&send(&owner, route, &path(route, &owner), &both).await, 401, "no_session", &name(route));
+        refused(&send(&owner, route, &path(route, &owner), &both).await, 400, "ambiguous_request", &name(route));
     }
     assert_eq!(stored(&world).await, before);
     world.no_call_was_refused();

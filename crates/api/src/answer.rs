@@ -43,6 +43,20 @@ impl Answer {
     pub fn nothing() -> Self {
         Self(StatusCode::NO_CONTENT.into_response())
     }
+    /// Names the version that the answer shows, for `If-Match` and `If-None-Match`.
+    #[must_use]
+    pub fn with_version(mut self, version: u64) -> Self {
+        if let Ok(tag) = HeaderValue::try_from(format!("\"{version}\"")) {
+            self.0.headers_mut().insert(header::ETAG, tag);
+        }
+        self
+    }
+    /// Tells what is left of a limit of the request's source.
+    #[must_use]
+    pub fn with_rate_limit(mut self, limit: crate::RateLimit) -> Self {
+        limit.write(self.0.headers_mut());
+        self
+    }
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status()

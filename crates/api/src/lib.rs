@@ -6,17 +6,23 @@
 pub mod answer;
 mod idempotency;
 pub mod mount;
+mod one_meaning;
 pub mod openapi;
+pub mod page;
 pub mod problem;
+pub mod rate_limit;
 pub mod request;
 pub mod route;
 pub mod routes;
 pub mod session_check;
+mod unambiguous;
 
 pub use answer::Answer;
 pub use mount::{Api, Gate};
 pub use openapi::{Mounts, Operation, Operations, shape};
+pub use page::{Order, Page};
 pub use problem::Problem;
+pub use rate_limit::RateLimit;
 pub use request::{Creation, Request, Session, ShownDevice, SignedIn};
 pub use route::{Method, Policy, Route, Tokens};
 

@@ -21,10 +21,10 @@ use store::Store;
 use store::transaction::spend_step_up::{Spending, StepUpProof};
 
 use crate::idempotency::{self, Creating, Held, Opened, PresentedKey};
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 use crate::request::{Request, Session};
 use crate::route::{Method, Policy, Route};
-use crate::{Answer, session_check};
+use crate::{Answer, one_meaning, session_check};
 
 /// The largest body in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -87,7 +87,7 @@ impl<D: Send + Sync + 'static> Api<D> {
         let entry = move |parameters: Result<RawPathParams, RawPathParamsRejection>,
                           request: axum::extract::Request| {
             let (gate, deps, handler) = (gate.clone(), deps.clone(), handler.clone());
-            let known = request.headers().get(header::IF_NONE_MATCH).cloned();
+            let known = request.headers().get(header::IF_NONE_MATCH).filter(|_| request.method().is_safe()).cloned();
             // What is not UTF-8 names nothing of ours.
             let parameters = parameters
                 .map_err(|_| Problem::not_found())
@@ -161,6 +161,7 @@ async fn enforce(
 ) -> Result<Enforced, Problem> {
     let (parts, body) = request.into_parts();
     let now = gate.clock.now();
+    one_meaning::check(&parts)?;
     let session = match route.demands() {
         Policy::Public => None,
         Policy::Session | Policy::StepUp => {
@@ -168,7 +169,7 @@ async fn enforce(
         }
     };
     let parameters = parameters?;
-    let query = parse_query(&parts.uri)?;
+    let query = parse_query(&parts.uri, route.parameters())?;
     if let Some(session) = &session {
         session_check::reaches(session, route, &parameters)?;
     }
@@ -177,6 +178,7 @@ async fn enforce(
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Problem::body_too_large()),
         Err(_) => return Err(Problem::malformed_body().because("The body broke off.")),
     };
+    one_meaning::has_length(&parts.headers, &body)?;
     let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
     // A replay needs no second proof, so it is found before one is spent; whoever has no session finds nothing.
     let held = match (&session, session_check::shown_text(&parts.headers)) {
@@ -205,11 +207,6 @@ async fn enforce(
         }
         _ => None,
     };
-    let json = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|t| t.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"));
     let shown = session_check::shown_hash(&parts.headers);
     let device = session_check::shown_device(&parts.headers);
     let request = Request {
@@ -218,7 +215,7 @@ async fn enforce(
         parameters,
         query,
         body,
-        json,
+        json: one_meaning::is_json(&parts.headers),
         source: source(&parts.extensions),
         shown,
         device,
@@ -226,6 +223,7 @@ async fn enforce(
         step_up,
         shown_proof: shown_proof(&parts.headers),
         creation: held.as_ref().map(Held::creation),
+        if_match: parts.headers.get(header::IF_MATCH).cloned(),
     };
     Ok(Enforced::Run(request, held))
 }
@@ -258,17 +256,30 @@ fn source(extensions: &http::Extensions) -> Option<IpAddr> {
 }
 
 /// Decoded as forms are. A name given twice is refused: which of the two counts is what attacks are made of (SU-5).
-fn parse_query(uri: &http::Uri) -> Result<BTreeMap<String, String>, Problem> {
+fn parse_query(uri: &http::Uri, taken: &[&str]) -> Result<BTreeMap<String, String>, Problem> {
     let refused =
         || Problem::invalid_fields().because("The query cannot be read: send every parameter once, as name=value.");
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| refused())?;
     let mut query = BTreeMap::new();
     for (name, value) in pairs {
+        if !taken.contains(&name.as_str()) {
+            return Err(unknown_parameter(taken));
+        }
         if query.insert(name, value).is_some() {
             return Err(refused());
         }
     }
     Ok(query)
+}
+
+/// A parameter that nobody reads is refused, as a field is: who sent it meant something by it.
+fn unknown_parameter(taken: &[&str]) -> Problem {
+    let detail = match taken {
+        [] => "This route takes no query parameters.".to_owned(),
+        taken => format!("There is no such query parameter. Expected {}.", taken.join(", ")),
+    };
+    let fault = Fault { pointer: String::new(), code: "unknown_parameter".into(), detail };
+    Problem::invalid_fields().with_faults(vec![fault])
 }
 
 #[cfg(test)]
@@ -280,13 +291,16 @@ mod tests {
         check("/v1/activity", Some(&[]));
         check("/v1/activity?", Some(&[]));
         check("/v1/activity?cursor=a%2Fb%3D%3D&limit=5", Some(&[("cursor", "a/b=="), ("limit", "5")]));
-        check("/v1/activity?after=a+b%20c", Some(&[("after", "a b c")]));
+        check("/v1/activity?cursor=a+b%20c", Some(&[("cursor", "a b c")]));
+        check("/v1/activity?after=a", None);
+        check("/v1/activity?Limit=5", None);
+        check("/v1/activity?limit", Some(&[("limit", "")]));
         check("/v1/activity?limit=5&limit=500", None);
         check("/v1/activity?li%6Dit=5&limit=500", None);
     }
 
     fn check(uri: &str, expected: Option<&[(&str, &str)]>) {
-        let found = parse_query(&uri.parse().unwrap()).ok();
+        let found = parse_query(&uri.parse().unwrap(), &["limit", "cursor"]).ok();
         let expected = expected.map(|all| all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
         assert_eq!(found, expected, "{uri}");
     }

@@ -13,6 +13,7 @@ use store::entity::user::User;
 use store::transaction::spend_step_up::{Spending, StepUpProof};
 
 use crate::problem::{Fault, Problem};
+use crate::unambiguous;
 
 /// Who calls, as the session check found it: a live session, or an API token on a route that takes them.
 #[derive(Debug, Clone)]
@@ -80,6 +81,7 @@ pub struct Request {
     pub(crate) step_up: Option<StepUpProof>,
     pub(crate) shown_proof: Option<TokenHash>,
     pub(crate) creation: Option<Creation>,
+    pub(crate) if_match: Option<http::HeaderValue>,
 }
 
 /// What a creating request creates (`Idempotency-Key`).
@@ -112,6 +114,12 @@ impl Request {
         let form =
             serde_path_to_error::deserialize(&mut reader).map_err(|error| malformed(&error, is_json(&self.body)))?;
         reader.end().map_err(|_| Problem::malformed_body().because("There is more after the JSON object."))?;
+        // A form notices its own fields; maps and values of any kind would keep the last of two.
+        if !unambiguous::names_stand_once(&self.body) {
+            let detail = "A name stands twice in one object.".to_owned();
+            let fault = Fault { pointer: String::new(), code: "duplicate_field".into(), detail };
+            return Err(Problem::invalid_fields().with_faults(vec![fault]));
+        }
         Ok(form)
     }
     /// For routes that take nothing: no body, or an empty object. A field that nobody reads is refused, as everywhere: who
@@ -165,6 +173,22 @@ impl Request {
     /// instead of making another. On a route that creates nothing its absence is a bug of the route table.
     pub fn creation(&self) -> Result<Creation, Problem> {
         self.creation.ok_or_else(|| Problem::unavailable().logged("a creation on a route that is not creating"))
+    }
+    /// Whether the caller means this version (`If-Match`): without the header, or with `*`, which would overwrite whatever
+    /// is there, it is asked to say; with another version it has to read again.
+    pub fn means_version(&self, version: u64) -> Result<(), Problem> {
+        let said = self.if_match.as_ref().ok_or_else(Problem::if_match_required)?;
+        let said = said.to_str().map_err(|_| Problem::stale_version())?;
+        if said.trim() == "*" {
+            return Err(Problem::if_match_required());
+        }
+        // Compared strongly (RFC 9110, 13.1.1): a weak tag names no version.
+        let wanted = format!("\"{version}\"");
+        if said.split(',').any(|tag| tag.trim() == wanted) { Ok(()) } else { Err(Problem::stale_version()) }
+    }
+    /// The same where the caller need not say.
+    pub fn means_version_if_said(&self, version: u64) -> Result<(), Problem> {
+        if self.if_match.is_none() { Ok(()) } else { self.means_version(version) }
     }
     /// The caller's address, from the gateway's request context or the socket; never from a header (RL-4).
     pub const fn source(&self) -> Option<IpAddr> {
@@ -333,6 +357,7 @@ mod tests {
             step_up: None,
             shown_proof: None,
             creation: None,
+            if_match: None,
         };
         let Err(problem) = request.json::<Form>() else { return assert_eq!(code, "fine", "{body}") };
         match problem.faults() {
@@ -362,6 +387,7 @@ mod tests {
             step_up: None,
             shown_proof: None,
             creation: None,
+            if_match: None,
         };
         assert_eq!(format!("{request:?}"), "Request(POST /v1/login)");
     }

@@ -56,12 +56,13 @@ pub struct Route {
     policy: Policy,
     tokens: Tokens,
     creates: bool,
+    paged: bool,
 }
 
 impl Undeclared {
     /// Declares who may call it.
     pub const fn policy(self, policy: Policy) -> Route {
-        Route { method: self.method, path: self.path, policy, tokens: Tokens::Refused, creates: false }
+        Route { method: self.method, path: self.path, policy, tokens: Tokens::Refused, creates: false, paged: false }
     }
 }
 impl Route {
@@ -95,6 +96,15 @@ impl Route {
     #[must_use]
     pub const fn creating(self) -> Route {
         Route { creates: true, ..self }
+    }
+    /// Says that it answers a list page by page: it takes `limit` and `cursor`.
+    #[must_use]
+    pub const fn paged(self) -> Route {
+        Route { paged: true, ..self }
+    }
+    /// The query parameters that it takes; any other is refused, as an unknown field is.
+    pub const fn parameters(&self) -> &'static [&'static str] {
+        if self.paged { &["limit", "cursor"] } else { &[] }
     }
     /// The method in capitals.
     pub const fn method(&self) -> &'static str {

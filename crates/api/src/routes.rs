@@ -61,7 +61,7 @@ routes! {
     CONFIRM_EMAIL = "password-reset", post "/v1/email/confirm", Public;
     REVOKE_EMAIL = "password-reset", post "/v1/email/revoke", Public;
     RELEASE_ACCOUNT = "password-reset", post "/v1/account/release", StepUp;
-    EXPORT_ACCOUNT = "password-reset", get "/v1/account/export", Session;
+    EXPORT_ACCOUNT = "password-reset", get "/v1/account/export", Session paged;
     DELETE_ACCOUNT = "password-reset", delete "/v1/account", StepUp;
 
     ATTACH_CONNECTION = "connections", post "/v1/connections", StepUp creating;

@@ -15,6 +15,9 @@ use crate::route::{Route, Tokens};
 /// How often a use is noted: at most once in so many milliseconds, so that a busy page does not write at every call.
 const TOUCHED_MS: i64 = 60_000;
 
+/// How a session's cookie begins.
+pub(crate) const SESSION_COOKIE: &str = "__Host-session=";
+
 /// How the token was shown; cookies need the cross-site rules on top.
 enum Shown {
     Bearer(String),
@@ -33,7 +36,7 @@ fn shown(headers: &HeaderMap) -> Option<Shown> {
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix("__Host-session=").map(|t| Shown::Cookie(t.to_owned())))
+        .find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE).map(|t| Shown::Cookie(t.to_owned())))
 }
 
 /// The token that a request shows.

@@ -27,7 +27,7 @@ use store::entity::{proof, user};
 use store::{Store, Table, Write};
 use tower::ServiceExt;
 
-const ECHO: Route = Route::post("/v1/echo/{id}").policy(Policy::Public);
+const ECHO: Route = Route::post("/v1/echo/{id}").policy(Policy::Public).paged();
 const OWN: Route = Route::post("/v1/own").policy(Policy::Session);
 const READ: Route = Route::get("/v1/own").policy(Policy::Session);
 const GUARDED: Route = Route::delete("/v1/own").policy(Policy::StepUp);
@@ -153,7 +153,7 @@ async fn echo(_: Arc<Counter>, request: Request) -> Result<Answer, Problem> {
     let id: UserId = request.id("id")?;
     let Form { name } = request.json()?;
     Ok(Answer::ok(
-        &json!({ "id": id, "name": name, "source": request.source().map(|s| s.to_string()), "after": request.query("after") }),
+        &json!({ "id": id, "name": name, "source": request.source().map(|s| s.to_string()), "after": request.query("cursor") }),
     ))
 }
 async fn run(ran: Arc<Counter>, _: Request) -> Result<Answer, Problem> {
@@ -212,7 +212,7 @@ async fn what_is_not_the_contract_is_refused_with_a_code_and_not_repeated() {
     let other = api.send(http::Request::put(PATH), "canary").await;
     other.refused(405, "method_not_allowed");
     assert_eq!(other.headers["allow"], "POST");
-    api.send(post(&format!("{PATH}?after=canary&after=b")), r#"{"name":"a"}"#).await.refused(422, "invalid_fields");
+    api.send(post(&format!("{PATH}?cursor=canary&cursor=b")), r#"{"name":"a"}"#).await.refused(422, "invalid_fields");
     assert_eq!(api.emulators.calls().len(), 0, "no table was asked");
 }
 
@@ -222,7 +222,7 @@ async fn rl_4_the_source_is_the_gateways_word_or_the_socket() {
     use lambda_http::request::RequestContext;
     let api = Surface::new();
     let forged = || {
-        post(&format!("{PATH}?after=a%2Bb")).header("x-forwarded-for", "203.0.113.9").header("x-real-ip", "203.0.113.9")
+        post(&format!("{PATH}?cursor=a%2Bb")).header("x-forwarded-for", "203.0.113.9").header("x-real-ip", "203.0.113.9")
     };
     let source = async |request: Builder| {
         let answered: Value = serde_json::from_str(&api.send(request, r#"{"name":"a"}"#).await.text).unwrap();

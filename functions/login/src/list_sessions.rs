@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use account::id::SessionId;
-use api::{Answer, Operation, Problem, Request, shape};
+use api::{Answer, Operation, Order, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -31,17 +31,21 @@ struct List {
 
 /// In the contract.
 pub fn operation() -> Operation {
-    Operation::of("list_sessions", "The account's live sessions").answers::<List>(200, "All of them on one page.")
+    Operation::of("list_sessions", "The account's live sessions")
+        .paged()
+        .answers::<List>(200, "One page, oldest first.")
 }
 
 /// Lists them.
 pub async fn list_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let session = request.session()?;
     let acting = session.signed_in()?.stored.id;
-    let items = deps
-        .store
-        .list_sessions(&session.user, deps.host.clock.now())
-        .await?
+    let now = deps.host.clock.now();
+    let asked = request.page(now)?;
+    let mut found = deps.store.list_sessions(&session.user, now).await?;
+    found.sort_by_key(|s| s.id);
+    let (page, next_cursor) = asked.cut(found, |s| s.id, Order::Rising)?;
+    let items = page
         .into_iter()
         .map(|s| Listed {
             id: s.id,
@@ -52,5 +56,5 @@ pub async fn list_sessions(deps: Arc<Deps>, request: Request) -> Result<Answer, 
             current: s.id == acting,
         })
         .collect();
-    Ok(Answer::ok(&List { items, next_cursor: None }))
+    Ok(Answer::ok(&List { items, next_cursor }))
 }

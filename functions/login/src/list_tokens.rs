@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use account::id::ApiTokenId;
-use api::{Answer, Operation, Problem, Request, shape};
+use api::{Answer, Operation, Order, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::entity::api_token::{ApiToken, Scope};
@@ -66,13 +66,18 @@ impl Listed {
 pub fn operation() -> Operation {
     Operation::of("list_tokens", "The account's live API tokens, without their texts")
         .details("Tokens that a reset or a change of credentials killed are left out: nothing can bring them back.")
-        .answers::<List>(200, "All of them on one page, oldest first.")
+        .paged()
+        .answers::<List>(200, "One page, oldest first.")
 }
 
-/// Lists them, oldest first; there are at most twenty, so there is one page.
+/// Lists them, oldest first.
 pub async fn list_tokens(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let session = request.session()?;
     session.signed_in()?;
-    let tokens = deps.store.list_api_tokens(&session.user, deps.host.clock.now()).await?;
-    Ok(Answer::ok(&List { items: tokens.iter().map(Listed::of).collect(), next_cursor: None }))
+    let now = deps.host.clock.now();
+    let asked = request.page(now)?;
+    let mut tokens = deps.store.list_api_tokens(&session.user, now).await?;
+    tokens.sort_by_key(|token| token.id);
+    let (page, next_cursor) = asked.cut(tokens, |token| token.id, Order::Rising)?;
+    Ok(Answer::ok(&List { items: page.iter().map(Listed::of).collect(), next_cursor }))
 }
