@@ -23,8 +23,9 @@ struct Schemas {
     refusals: BTreeMap<String, Value>,
 }
 
-/// The whole document for these routes (each with its function's name). Errors: what does not fit together, all of it.
-pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operation)]) -> Result<Value, Vec<String>> {
+/// The whole document for these routes (each with its function's name), and everything that does not fit together: an empty
+/// list, or the document is not to be published.
+pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operation)]) -> (Value, Vec<String>) {
     let mut findings = Vec::new();
     let mut schemas = Schemas {
         sent: generator(SchemaSettings::draft2020_12().for_deserialize()),
@@ -57,10 +58,7 @@ pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operatio
     let (components, renamed) = schemas.components(&mut findings);
     let mut paths = Value::Object(paths);
     rename(&mut paths, &renamed);
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    Ok(json!({
+    let document = json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": parts::info(),
@@ -69,7 +67,8 @@ pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operatio
         "components": {
             "schemas": components, "responses": schemas.refusals, "securitySchemes": parts::security_schemes(),
         },
-    }))
+    });
+    (document, findings)
 }
 
 /// One status with two bodies.
