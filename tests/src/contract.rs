@@ -126,25 +126,25 @@ mod tests {
     use super::*;
 
     const PROBLEM: &str = r#"{"type":"https://shearpin.dev/problems/no_session","title":"t","status":401,"detail":"d","code":"no_session"}"#;
-    const BOTS: &str = r#"{"items":[],"next_cursor":null}"#;
+    const PAGE: &str = r#"{"items":[],"next_cursor":null}"#;
 
     #[test]
     fn an_answer_keeps_the_contract_or_is_told_from_it() {
-        check("GET", "/v1/bots", 200, "application/json", BOTS, "");
-        check("GET", "/v1/bots?limit=5", 200, "application/json; charset=utf-8", BOTS, "");
-        check("GET", "/v1/bots", 401, "application/problem+json", PROBLEM, "");
+        check("GET", "/v1/sessions", 200, "application/json", PAGE, "");
+        check("GET", "/v1/sessions?limit=5", 200, "application/json; charset=utf-8", PAGE, "");
+        check("GET", "/v1/sessions", 401, "application/problem+json", PROBLEM, "");
         check("GET", "/v1/health", 401, "application/problem+json", PROBLEM, "status is not documented");
-        check("GET", "/v1/bots", 403, "application/problem+json", PROBLEM, "no_session");
-        check("GET", "/v1/bots", 401, "application/json", PROBLEM, "content type");
-        check("GET", "/v1/bots", 200, "application/json", r#"{"items":[]}"#, "next_cursor");
-        check("GET", "/v1/bots", 200, "application/json", r#"{"items":[],"next_cursor":null,"more":1}"#, "more");
-        check("GET", "/v1/bots", 200, "application/json", r#"{"items":[{"id":1}],"next_cursor":null}"#, "/items/0");
-        check("GET", "/v1/bots", 200, "application/json", "{", "no JSON");
+        check("GET", "/v1/sessions", 403, "application/problem+json", PROBLEM, "no_session");
+        check("GET", "/v1/sessions", 401, "application/json", PROBLEM, "content type");
+        check("GET", "/v1/sessions", 200, "application/json", r#"{"items":[]}"#, "next_cursor");
+        check("GET", "/v1/sessions", 200, "application/json", r#"{"items":[],"next_cursor":null,"more":1}"#, "more");
+        check("GET", "/v1/sessions", 200, "application/json", r#"{"items":[{"id":1}],"next_cursor":null}"#, "/items/0");
+        check("GET", "/v1/sessions", 200, "application/json", "{", "no JSON");
         check("POST", "/v1/logout", 204, "", "", "");
         check("POST", "/v1/logout", 204, "", "{}", "a body where none");
-        check("GET", "/v1/bots/bot_1", 200, "application/json", BOTS, "items");
+        check("GET", "/v1/bots/bot_1", 200, "application/json", PAGE, "items");
         check("GET", "/v1/nowhere", 418, "text/plain", "", "");
-        check("PUT", "/v1/bots", 405, "text/plain", "", "");
+        check("PUT", "/v1/sessions", 405, "text/plain", "", "");
     }
 
     fn check(method: &str, uri: &str, status: u16, kind: &str, body: &str, fault: &str) {

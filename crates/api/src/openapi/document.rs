@@ -55,9 +55,19 @@ pub fn document(routes: &[(&'static str, Route)], operations: &[(Route, Operatio
             findings.push(format!("{} describes {}, which is not in the route table", operation.name, route.path()));
         }
     }
-    let (components, renamed) = schemas.components(&mut findings);
+    let (mut components, renamed) = schemas.components();
     let mut paths = Value::Object(paths);
     rename(&mut paths, &renamed);
+    let (twins, strangers) = twins(&components);
+    components.retain(|name, _| !twins.contains_key(&reference(name)));
+    let mut components = Value::Object(components);
+    rename(&mut components, &twins);
+    rename(&mut paths, &twins);
+    findings.extend(
+        strangers
+            .iter()
+            .map(|name| format!("two types are called {name}: give one of them #[schemars(rename = \"…\")]")),
+    );
     let document = json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -202,7 +212,7 @@ impl Schemas {
 
     /// Everything that was referred to, and how references to what is sent read in the end: a type that has one form has
     /// one name, and of two forms the one that is sent is called `…Input`.
-    fn components(&mut self, findings: &mut Vec<String>) -> (Map<String, Value>, BTreeMap<String, String>) {
+    fn components(&mut self) -> (Map<String, Value>, BTreeMap<String, String>) {
         let mut all = self.answered.take_definitions(true);
         all.values_mut().for_each(close);
         let sent = self.sent.take_definitions(true);
@@ -218,11 +228,27 @@ impl Schemas {
             rename(&mut schema, &renamed);
             all.insert(target(name), schema);
         }
-        for name in all.keys().filter(|name| name.ends_with(|c: char| c.is_ascii_digit())) {
-            findings.push(format!("two types are called {name}: give one of them #[schemars(rename = \"…\")]"));
-        }
         (all, renamed)
     }
+}
+
+/// Types of the same name, which the generator numbers from the second on: those that are the same, with the reference that
+/// stands for both, and those that are not.
+fn twins(all: &Map<String, Value>) -> (BTreeMap<String, String>, Vec<String>) {
+    let mut same = BTreeMap::new();
+    let mut different = Vec::new();
+    for (name, schema) in all {
+        let first = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        if first == name {
+            continue;
+        }
+        if all.get(first) == Some(schema) {
+            same.insert(reference(name), reference(first));
+        } else {
+            different.push(first.to_owned());
+        }
+    }
+    (same, different)
 }
 
 /// The types whose two forms differ, themselves or in something they refer to.
