@@ -79,6 +79,8 @@ pub struct Browser {
     pub token: Option<String>,
     pub client: Client,
     pub seed: Option<Vec<u8>>,
+    /// Where it sits, as the socket tells; unknown otherwise.
+    pub source: Option<std::net::IpAddr>,
     /// A passkey; shown where the account has no authenticator app.
     pub passkey: Option<Authenticator>,
 }
@@ -93,6 +95,7 @@ impl Browser {
             token: None,
             client: Client::Bearer,
             seed: None,
+            source: None,
             passkey: None,
         }
     }
@@ -113,6 +116,9 @@ impl Browser {
         // A creating route wants a key; a story that means a certain one gives it.
         if creates(method, path) && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("idempotency-key")) {
             request = request.header("idempotency-key", fresh_key());
+        }
+        if let Some(source) = self.source {
+            request = request.extension(axum::extract::ConnectInfo(std::net::SocketAddr::new(source, 443)));
         }
         let body = body.map_or_else(Body::empty, |text| Body::from(text.to_owned()));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.expect("infallible");

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use serde_json::{Value, json};
 
-use super::{Browser, PAIR, World};
+use super::{Authenticator, Browser, PAIR, World};
 
 /// A verified, signed-in account.
 #[derive(Clone)]
@@ -57,6 +57,14 @@ impl Owner {
         self.seed = Some(seed);
         let confirmed = self.post("/v1/second-factors/totp/confirm", &json!({ "code": self.fresh_code() })).await.ok();
         confirmed["recovery_codes"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect()
+    }
+    /// Registers a passkey; the whole answer.
+    pub async fn adds_a_passkey(&mut self, device: &Authenticator) -> Value {
+        let begun = self.stepped_up("POST", "/v1/second-factors/passkeys/begin", Some(&json!({}))).await.ok();
+        let form = json!({ "ceremony": begun["ceremony"], "name": "phone", "credential": device.creates(&begun["options"]) });
+        let finished = self.post("/v1/second-factors/passkeys/finish", &form).await.ok();
+        self.passkey = Some(device.clone());
+        finished
     }
     /// Attaches a paper key.
     pub async fn attaches_a_key(&mut self) {
