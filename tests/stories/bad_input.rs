@@ -62,6 +62,8 @@ fn form(route: &Route, owner: &Owner) -> Value {
         }
         "/v1/bots" | "/v1/bots/preview" => dca(&owner.connection),
         "/v1/bots/{id}/stop" => json!({ "deals": "finish" }),
+        "/v1/tokens" => json!({ "name": "story", "scope": "read", "bots": [owner.bot], "expires_in_days": 7 }),
+        "/v1/kill-switch" | "/v1/kill-switch/release" => json!({}),
         "/v1/paper/keys" => {
             json!({ "balances": { "USDT": "1" }, "permissions": { "withdraw": false }, "ip_restrict": true })
         }
@@ -77,7 +79,9 @@ fn form(route: &Route, owner: &Owner) -> Value {
 }
 
 /// Fields that may be null or left out.
-const OPTIONAL: [&str; 21] = [
+const OPTIONAL: [&str; 23] = [
+    "/bots",
+    "/expires_in_days",
     "/averaging",
     "/averaging/steps",
     "/averaging/active",

@@ -15,6 +15,7 @@ async fn two(world: &World) -> (Tenant, Tenant) {
 struct Tenant {
     owner: Owner,
     session: String,
+    token: String,
     deal: String,
 }
 
@@ -25,7 +26,10 @@ async fn tenant(world: &World, email: &str) -> Tenant {
     let sessions = owner.get("/v1/sessions").await.ok();
     let session = sessions["items"][0]["id"].as_str().expect("a session").to_owned();
     let deal = owner.deal().await["id"].as_str().expect("a deal").to_owned();
-    Tenant { owner, session, deal }
+    let form = json!({ "name": "story", "scope": "read" });
+    let made = owner.stepped_up("POST", "/v1/tokens", Some(&form)).await.ok();
+    let token = made["token"]["id"].as_str().expect("a token").to_owned();
+    Tenant { owner, session, token, deal }
 }
 
 impl Tenant {
@@ -33,6 +37,7 @@ impl Tenant {
     fn path(&self, route: &Route) -> String {
         let id = match route.path().split('/').nth(2) {
             Some("sessions") => &self.session,
+            Some("tokens") => &self.token,
             Some("connections") => &self.owner.connection,
             Some("bots") => &self.owner.bot,
             Some("deals") => &self.deal,
@@ -41,13 +46,14 @@ impl Tenant {
         route.path().replace("{id}", id)
     }
     /// What nobody else may see.
-    fn own(&self) -> [String; 5] {
+    fn own(&self) -> [String; 6] {
         let bare = |id: &str| id.split_once('_').expect("a prefix").1.to_owned();
         [
             bare(&self.owner.connection),
             bare(&self.owner.bot),
             bare(&self.deal),
             bare(&self.session),
+            bare(&self.token),
             self.owner.email.clone(),
         ]
     }
@@ -64,6 +70,7 @@ fn bodies(route: &Route) -> Vec<Option<Value>> {
             ["finish", "cancel", "close"].iter().map(|deals| Some(json!({ "deals": deals }))).collect()
         }
         ("POST", _) => vec![Some(json!({}))],
+        ("PATCH", "/v1/connections/{id}/limits") => vec![Some(json!({ "loosening_wait_h": 48 }))],
         _ => vec![None],
     }
 }
