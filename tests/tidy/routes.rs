@@ -21,7 +21,6 @@ const NOT_BUILT: &[&str] = &[
     "GET /v1/export/fills.csv",
     "GET /v1/export/profit.csv",
     "GET /v1/health/deep",
-    "PATCH /v1/bots/{id}",
     "POST /v1/backtests",
     "POST /v1/bots/import",
     "POST /v1/bots/{id}/adopt",

@@ -43,13 +43,17 @@ impl Answer {
     pub fn nothing() -> Self {
         Self(StatusCode::NO_CONTENT.into_response())
     }
-    /// Names the version that the answer shows, for `If-Match` and `If-None-Match`.
-    #[must_use]
-    pub fn with_version(mut self, version: u64) -> Self {
-        if let Ok(tag) = HeaderValue::try_from(format!("\"{version}\"")) {
-            self.0.headers_mut().insert(header::ETAG, tag);
+    /// 200 with a JSON body and its `ETag`: the version, for `If-Match`, and a digest of the rest, for `If-None-Match`: what
+    /// is derived at every look (whether a bot is paused, what an order has filled) changes without the version.
+    pub fn versioned<T: Serialize>(body: &T, version: u64) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(bytes) => {
+                let tag = format!("\"{version}-{}\"", hex::encode(&Sha256::digest(&bytes)[..8]));
+                let json = [(header::CONTENT_TYPE, "application/json"), (header::ETAG, tag.as_str())];
+                Self((StatusCode::OK, json, bytes).into_response())
+            }
+            Err(error) => Self(crate::Problem::unavailable().logged(error).into_response()),
         }
-        self
     }
     /// Tells what is left of a limit of the request's source.
     #[must_use]

@@ -156,7 +156,15 @@ catalogue! {
 impl Problem {
     fn new(status: u16, code: &'static str, title: &'static str, detail: &str) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, title, detail: detail.to_owned(), errors: Vec::new(), retry_after_s: None, rate_limit: None }
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.to_owned(),
+            errors: Vec::new(),
+            retry_after_s: None,
+            rate_limit: None,
+        }
     }
     /// Says it for this case; never with internal text, ids of others, or which part of a credential was wrong.
     #[must_use]
@@ -168,6 +176,14 @@ impl Problem {
     #[must_use]
     pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
         self.errors = faults;
+        self
+    }
+    /// Says that the fields at fault stand below this pointer.
+    #[must_use]
+    pub fn under(mut self, pointer: &str) -> Self {
+        for fault in &mut self.errors {
+            fault.pointer.insert_str(0, pointer);
+        }
         self
     }
     /// Tells when to come back.
@@ -243,7 +259,8 @@ impl IntoResponse for Problem {
             limit.write(headers);
         }
         // Who is told to slow down is told for how long.
-        let default = (self.status == StatusCode::TOO_MANY_REQUESTS && self.rate_limit.is_none()).then_some(RETRY_AFTER_S);
+        let default =
+            (self.status == StatusCode::TOO_MANY_REQUESTS && self.rate_limit.is_none()).then_some(RETRY_AFTER_S);
         if let Some(seconds) = self.retry_after_s.or(default) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

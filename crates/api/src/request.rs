@@ -183,8 +183,12 @@ impl Request {
             return Err(Problem::if_match_required());
         }
         // Compared strongly (RFC 9110, 13.1.1): a weak tag names no version.
-        let wanted = format!("\"{version}\"");
-        if said.split(',').any(|tag| tag.trim() == wanted) { Ok(()) } else { Err(Problem::stale_version()) }
+        let names = |tag: &str| {
+            let tag = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+            // The version alone, or an `ETag` as it was sent; what is derived is nobody's to overwrite.
+            Some(tag.split_once('-').map_or(tag, |(named, _)| named) == version.to_string())
+        };
+        if said.split(',').any(|tag| names(tag) == Some(true)) { Ok(()) } else { Err(Problem::stale_version()) }
     }
     /// The same where the caller need not say.
     pub fn means_version_if_said(&self, version: u64) -> Result<(), Problem> {

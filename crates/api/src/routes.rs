@@ -75,6 +75,7 @@ routes! {
     CREATE_BOT = "bots", post "/v1/bots", Session creating;
     LIST_BOTS = "bots", get "/v1/bots", Session readable paged;
     SHOW_BOT = "bots", get "/v1/bots/{id}", Session readable;
+    CHANGE_BOT = "bots", patch "/v1/bots/{id}", Session tradable;
     DELETE_BOT = "bots", delete "/v1/bots/{id}", Session;
     START_BOT = "bots", post "/v1/bots/{id}/start", Session tradable;
     STOP_BOT = "bots", post "/v1/bots/{id}/stop", Session tradable;

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use account::ConnectionId;
 use api::{Answer, Operation, Problem, Request};
 use store::entity::bot::{Bot, BotState};
 use strategy::config::BotForm;
 use strategy::id::BotId;
 use strategy::market::MarketTime;
 
-use crate::preview_bot::unknown_connection;
 use crate::view::ShownBot;
 use crate::{Deps, door, view};
 
@@ -19,7 +17,7 @@ pub fn operation() -> Operation {
         .details("Starting it is another request.")
         .takes::<BotForm>()
         .answers::<ShownBot>(201, "The bot.")
-        .refuses(&[Problem::pair_not_allowed, Problem::try_again])
+        .refuses(&[Problem::pair_not_allowed, Problem::try_again, Problem::step_up_required])
 }
 
 /// Answers 201 with the bot.
@@ -34,25 +32,12 @@ pub async fn create_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Pro
         return Ok(made);
     }
     let (form, settings) = door::settings(&request)?;
-    let named = settings.connection.as_deref().ok_or_else(|| {
-        door::refuse(vec![door::one("/connection", "required", "Name the connection that the bot trades with.")])
-    })?;
-    let id: ConnectionId = named.parse().map_err(|_| unknown_connection())?;
-    let connection = deps.store.find_connection(user.id, id).await?.ok_or_else(unknown_connection)?;
-    door::known_pair(&deps, &connection.exchange, &settings.pair)?;
-    // GU-1: said now, and checked again at the start and at every order.
-    if !connection.allowed_pairs_at(deps.host.clock.now()).contains(&settings.pair) {
-        return Err(Problem::pair_not_allowed());
-    }
-    let rules = deps.store.find_rules(&connection.exchange, &settings.pair).await?;
-    let state = deps.store.find_market(&connection.exchange, &settings.pair).await?;
-    if let Some((rules, state)) = rules.zip(state) {
-        door::startable(&door::plan(&settings.strategy, &rules, &state)?)?;
-    }
+    let connection = door::keepable(&deps, &request, &settings).await?;
+    door::real_key_needs_proof(&deps, &request, &connection).await?;
     let bot = Bot {
         id: id_of_bot,
         user: user.id,
-        connection: id,
+        connection: connection.id,
         exchange: connection.exchange.clone(),
         pair: settings.pair,
         name: settings.name,

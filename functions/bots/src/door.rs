@@ -1,10 +1,12 @@
 //! What the endpoints check alike: forms, ownership, the market, and whether a plan can be started at all.
 
+use account::ConnectionId;
 use api::problem::Fault;
 use api::{Problem, Request};
 use store::entity::bot::Bot;
 use store::entity::connection::{Connection, ENTRY_EQUITY_PCT};
 use store::entity::market::{MarketRules, MarketState};
+use store::transaction::attach_connection::PAPER;
 use strategy::config::{BotForm, BotSettings, ConfigFault, StartWhen, Strategy};
 use strategy::id::BotId;
 use strategy::market::Pair;
@@ -12,10 +14,17 @@ use strategy::money::Amount;
 use strategy::preview::{Preview, PreviewRefused, preview};
 
 use crate::Deps;
+use crate::preview_bot::unknown_connection;
 
 /// Reads a bot's form; every fault at once.
 pub fn settings(request: &Request) -> Result<(BotForm, BotSettings), Problem> {
     let form: BotForm = request.json()?;
+    let settings = read(&form)?;
+    Ok((form, settings))
+}
+
+/// Reads a configuration; every fault at once.
+pub fn read(form: &BotForm) -> Result<BotSettings, Problem> {
     let settings = form.parse().map_err(|faults| refuse(faults.iter().map(fault).collect()))?;
     if settings.start == StartWhen::Manual {
         return Err(refuse(vec![one(
@@ -24,7 +33,39 @@ pub fn settings(request: &Request) -> Result<(BotForm, BotSettings), Problem> {
             "Deals cannot be started by hand yet; use \"immediately\".",
         )]));
     }
-    Ok((form, settings))
+    Ok(settings)
+}
+
+/// What a configuration needs to be kept: a connection of its owner, a pair that it may trade, and orders that the exchange
+/// would take. Answers the connection.
+pub async fn keepable(deps: &Deps, request: &Request, settings: &BotSettings) -> Result<Connection, Problem> {
+    let named = settings
+        .connection
+        .as_deref()
+        .ok_or_else(|| refuse(vec![one("/connection", "required", "Name the connection that the bot trades with.")]))?;
+    let id: ConnectionId = named.parse().map_err(|_| unknown_connection())?;
+    let user = request.session()?.user_id();
+    let connection = deps.store.find_connection(user, id).await?.ok_or_else(unknown_connection)?;
+    known_pair(deps, &connection.exchange, &settings.pair)?;
+    // GU-1: said now, and checked again at the start and at every order.
+    if !connection.allowed_pairs_at(deps.host.clock.now()).contains(&settings.pair) {
+        return Err(Problem::pair_not_allowed());
+    }
+    let rules = deps.store.find_rules(&connection.exchange, &settings.pair).await?;
+    let state = deps.store.find_market(&connection.exchange, &settings.pair).await?;
+    if let Some((rules, state)) = rules.zip(state) {
+        startable(&plan(&settings.strategy, &rules, &state)?)?;
+    }
+    Ok(connection)
+}
+
+/// ST-1: what trades with real money is confirmed with all factors; paper needs a session alone.
+pub async fn real_key_needs_proof(deps: &Deps, request: &Request, connection: &Connection) -> Result<(), Problem> {
+    if connection.exchange != PAPER {
+        let proof = request.demand_step_up(&deps.store, deps.host.clock.now()).await?;
+        tracing::info!(user = %proof.user(), "a change for a real key was confirmed");
+    }
+    Ok(())
 }
 
 /// Refuses with faults.

@@ -2,6 +2,7 @@
 //!
 //! Never decides about orders and never sees a key: a start only writes that the bot is due.
 
+mod change_bot;
 mod config;
 mod create_bot;
 mod delete_bot;
@@ -40,6 +41,7 @@ fn mount<M: Mounts<Deps>>(to: M) -> M {
         .mount(routes::CREATE_BOT, create_bot::create_bot, create_bot::operation)
         .mount(routes::LIST_BOTS, list_bots::list_bots, list_bots::operation)
         .mount(routes::SHOW_BOT, show_bot::show_bot, show_bot::operation)
+        .mount(routes::CHANGE_BOT, change_bot::change_bot, change_bot::operation)
         .mount(routes::DELETE_BOT, delete_bot::delete_bot, delete_bot::operation)
         .mount(routes::START_BOT, start_bot::start_bot, start_bot::operation)
         .mount(routes::STOP_BOT, stop_bot::stop_bot, stop_bot::operation)

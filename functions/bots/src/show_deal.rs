@@ -30,7 +30,10 @@ struct WholeDeal {
 pub fn operation() -> Operation {
     Operation::of("show_deal", "One deal with its orders, fills, figures, and every action with its reason")
         .path::<DealId>("id", "The deal.")
+        .reads_header("If-None-Match", "The `ETag` of the answer that the caller has.")
         .answers::<WholeDeal>(200, "The deal.")
+        .with_header("ETag", "Names the version, for `If-Match`, and the whole answer, for `If-None-Match`.")
+        .answers_nothing(304, "The caller has it.")
 }
 
 /// Answers the deal.
@@ -50,11 +53,12 @@ pub async fn show_deal(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
     let list = |keep: &dyn Fn(&store::entity::order::StoredOrder) -> bool| -> Vec<ShownOrder> {
         own.iter().filter(|order| keep(order)).map(|order| view::order(order)).collect()
     };
-    Ok(Answer::ok(&WholeDeal {
+    let whole = WholeDeal {
         deal: view::deal(&stored, &orders),
         orders: list(&|_| true),
         open_orders: list(&|order| !order.status.is_final()),
         fills: list(&|order| !order.filled.quantity.is_zero()),
         timeline: activity.iter().filter(|row| row.deal == Some(id)).flat_map(view::activity).collect(),
-    }))
+    };
+    Ok(Answer::versioned(&whole, stored.version))
 }

@@ -31,6 +31,7 @@ pub fn operation() -> Operation {
             Problem::market_unknown,
             Problem::funds_short,
             Problem::stale_version,
+            Problem::step_up_required,
         ])
 }
 
@@ -43,6 +44,7 @@ pub async fn start_bot(deps: Arc<Deps>, request: Request) -> Result<Answer, Prob
         return Err(Problem::bot_is_running());
     }
     let connection = live_connection(&deps, &bot, trade_epoch).await?;
+    door::real_key_needs_proof(&deps, &request, &connection).await?;
     // GU-1.
     if !connection.allowed_pairs_at(deps.host.clock.now()).contains(&bot.pair) {
         return Err(Problem::pair_not_allowed());
