@@ -113,6 +113,12 @@ fn faults(route: &Route, operation: &Operation) -> Vec<String> {
     if variable != described {
         findings.push(format!("{name} describes the path's {described:?}, which has {variable:?}"));
     }
+    let asked: BTreeSet<&str> =
+        operation.parameters.iter().filter(|p| p.place == Place::Query).map(|p| p.name).collect();
+    let taken: BTreeSet<&str> = route.parameters().iter().copied().collect();
+    if asked != taken {
+        findings.push(format!("{name} describes the query's {asked:?}, and its route takes {taken:?}"));
+    }
     if operation.successes.is_empty() {
         findings.push(format!("{name} has no answer"));
     }
