@@ -304,8 +304,9 @@ async fn every_field_is_refused_with_its_pointer_when_it_is_unknown_doubled_or_o
         asked.at(route, &surplus.to_string(), "/surplus", &["unknown_field"]).await;
         for (pointer, value) in fields(&good, "") {
             let (parent, name) = pointer.rsplit_once('/').unwrap();
-            // One field more, deep in the form.
-            if value.is_object() && pointer != "/balances" {
+            // One field more, deep in the form. What a browser says of a passkey is WebAuthn's: it grows with the browsers, and
+            // what we do not read of it is ignored.
+            if value.is_object() && pointer != "/balances" && !pointer.starts_with("/credential") {
                 let mut surplus = good.clone();
                 surplus.pointer_mut(&pointer).unwrap()["surplus"] = json!({ CANARY: NUMBER });
                 asked.at(route, &surplus.to_string(), &format!("{pointer}/surplus"), &["unknown_field"]).await;
@@ -615,6 +616,10 @@ async fn ids_of_the_wrong_kind_are_not_found_at_every_route() {
         }
         ids.push(if route.path().contains("/bots/") { owner.connection.as_str() } else { owner.bot.as_str() });
         for id in ids {
+            // No proof is given for so long a path.
+            if route.demands() == Policy::StepUp && id == long {
+                continue;
+            }
             let answered = asked.send(route, &route.path().replace("{id}", id), Vec::new(), None).await;
             assert!(
                 ["not_found", "no_such_route"].contains(&answered.refused()),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use api::routes::ALL;
 use api::{Policy, Route};
 use serde_json::{Value, json};
-use tests::world::{Answered, Owner, World, dca};
+use tests::world::{Answered, Authenticator, Owner, World, dca};
 
 /// Two owners who have one of everything.
 async fn two(world: &World) -> (Tenant, Tenant) {
@@ -17,19 +17,23 @@ struct Tenant {
     session: String,
     token: String,
     deal: String,
+    passkey: String,
 }
 
 async fn tenant(world: &World, email: &str) -> Tenant {
     let mut owner = world.owner(email).await;
     owner.trades(world).await;
     world.quiet_minutes(2).await;
+    let device = Authenticator::new(email.len().try_into().expect("short"));
+    let added = owner.adds_a_passkey(&device).await;
+    let passkey = added["passkey"]["id"].as_str().expect("a passkey").to_owned();
     let sessions = owner.get("/v1/sessions").await.ok();
     let session = sessions["items"][0]["id"].as_str().expect("a session").to_owned();
     let deal = owner.deal().await["id"].as_str().expect("a deal").to_owned();
     let form = json!({ "name": "story", "scope": "read" });
     let made = owner.stepped_up("POST", "/v1/tokens", Some(&form)).await.ok();
     let token = made["token"]["id"].as_str().expect("a token").to_owned();
-    Tenant { owner, session, token, deal }
+    Tenant { owner, session, token, deal, passkey }
 }
 
 impl Tenant {
@@ -41,12 +45,13 @@ impl Tenant {
             Some("connections") => &self.owner.connection,
             Some("bots") => &self.owner.bot,
             Some("deals") => &self.deal,
+            Some("second-factors") => &self.passkey,
             other => panic!("a new kind of id: say whose it is: {other:?}"),
         };
         route.path().replace("{id}", id)
     }
     /// What nobody else may see.
-    fn own(&self) -> [String; 6] {
+    fn own(&self) -> [String; 7] {
         let bare = |id: &str| id.split_once('_').expect("a prefix").1.to_owned();
         [
             bare(&self.owner.connection),
@@ -54,6 +59,7 @@ impl Tenant {
             bare(&self.deal),
             bare(&self.session),
             bare(&self.token),
+            bare(&self.passkey),
             self.owner.email.clone(),
         ]
     }
@@ -94,10 +100,13 @@ async fn stored(world: &World) -> BTreeSet<String> {
     for table in ["identity", "vault", "trading", "market", "outbox", "paper"] {
         for mut item in world.dump(table).await {
             let pk = item["pk"].as_str().unwrap_or_default();
-            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#", "IDEMPOTENCY#"].iter().any(|kind| pk.starts_with(kind)) {
+            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#", "IDEMPOTENCY#", "CEREMONY#"].iter().any(|kind| pk.starts_with(kind)) {
                 continue;
             }
             item.remove("seen_at");
+            // A passkey notes that its owner's own step-ups used it.
+            item.remove("last_used_at");
+            item.remove("counter");
             all.insert(format!("{table} {item:?}"));
         }
     }
