@@ -15,6 +15,7 @@ use account::{CredentialVersion, Epoch, UserId, WallTime};
 use strategy::id::BotId;
 
 use crate::attribute::{Row, json, n, s};
+use crate::entity::session::SKEW_S;
 use crate::entity::user::User;
 use crate::write::Write;
 use crate::{Key, Store, StoreError, Table};
@@ -80,7 +81,11 @@ pub struct ApiToken {
 impl ApiToken {
     /// Whether clock and user let it live (PR-11).
     pub fn is_alive(&self, user: &User, now: WallTime) -> bool {
-        now < self.expires_at && self.trade_epoch == user.trade_epoch && self.cred_version == user.cred_version
+        // Made further ahead than clocks differ: the clock was set back since, and the token would outlive its days.
+        now >= self.created_at.plus_seconds(-SKEW_S)
+            && now < self.expires_at
+            && self.trade_epoch == user.trade_epoch
+            && self.cred_version == user.cred_version
     }
     /// The writes that store it; over the list entry that names another text, when a broken-off making left one.
     pub fn writes(&self, hash: &TokenHash, over: Option<&Row>) -> Result<Vec<Write>, StoreError> {

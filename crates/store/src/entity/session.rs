@@ -17,6 +17,9 @@ use crate::{Key, Store, StoreError, Table};
 pub const LIFE_S: i64 = 12 * 3600;
 /// SS-3: a session unused for this many seconds is over (30 min).
 pub const IDLE_S: i64 = 30 * 60;
+/// How far clocks of two hosts may differ, in seconds. A session from further ahead was made under a clock that has been
+/// set back since, and would live longer than it should: it is over (SS-3).
+pub const SKEW_S: i64 = 60;
 
 /// Where the session of a token is.
 pub fn key(hash: &TokenHash) -> Key {
@@ -52,7 +55,8 @@ impl Session {
     }
     /// Whether the clock lets it live.
     pub const fn is_alive(&self, now: WallTime) -> bool {
-        now.ms() < self.expires_at.ms() && now.ms_since(self.seen_at) < IDLE_S * 1000
+        let ahead = now.ms_since(self.created_at) < -SKEW_S * 1000 || now.ms_since(self.seen_at) < -SKEW_S * 1000;
+        !ahead && now.ms() < self.expires_at.ms() && now.ms_since(self.seen_at) < IDLE_S * 1000
     }
     /// The two writes that store it.
     pub fn writes(&self, hash: &TokenHash) -> [Write; 2] {
@@ -101,5 +105,33 @@ impl Store {
             .value(":now", n(now.ms()));
         // Ended in the meantime: nothing to note, and the next request finds out.
         self.write_one(write).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ss_3_a_session_lives_within_its_times_and_under_no_clock_that_was_set_back() {
+        check(0, true);
+        check(IDLE_S - 1, true);
+        check(IDLE_S, false);
+        check(-SKEW_S, true);
+        check(-SKEW_S - 1, false);
+        check(-LIFE_S, false);
+        check(i64::MIN / 4000, false);
+    }
+
+    fn check(later_s: i64, lives: bool) {
+        let started = WallTime::from_ms(1_764_000_000_000);
+        let ulid = ulid::Ulid::from_parts(1, 2);
+        let session =
+            Session::starting(SessionId::new(ulid), UserId::new(ulid), SessionGeneration::FIRST, true, started);
+        assert_eq!(session.is_alive(started.plus_seconds(later_s)), lives, "{later_s}");
+        // However busy: seen at any moment, it ends with its absolute life.
+        let busy = Session { seen_at: started.plus_seconds(LIFE_S), ..session };
+        assert!(!busy.is_alive(started.plus_seconds(LIFE_S)));
+        assert!(busy.is_alive(started.plus_seconds(LIFE_S - 1)));
     }
 }
