@@ -159,7 +159,6 @@ impl Browser {
     pub async fn post(&self, path: &str, body: &Value) -> Answered {
         self.send("POST", path, Some(&body.to_string()), &[]).await
     }
-    /// `GET`.
     /// So many equal posts at once.
     pub async fn at_once(&self, count: usize, path: &str, body: &Value) -> Vec<Answered> {
         let mut running = tokio::task::JoinSet::new();
@@ -169,6 +168,7 @@ impl Browser {
         }
         running.join_all().await
     }
+    /// `GET`.
     pub async fn get(&self, path: &str) -> Answered {
         self.send("GET", path, None, &[]).await
     }
