@@ -3,6 +3,7 @@
 //! Never reads a secret: its role could not, and [`vault::Eraser`] has no such call.
 
 mod config;
+mod erase;
 mod shred;
 
 use std::time::Duration;

@@ -8,6 +8,7 @@ use store::transaction::begin_shred::Shredding;
 use vault::EraseFailed;
 
 use crate::Deps;
+use crate::erase::erase;
 
 /// How long a secret that nobody can find by its name counts as being there, in seconds: names become visible with a delay,
 /// and a creation that was under way may still arrive.
@@ -51,13 +52,13 @@ async fn begin_or_end(deps: &Deps, id: JobId) -> Result<Progress, Worked> {
     let Some(job) = deps.store.find_open_job(id).await.map_err(failed)? else {
         return Err(Worked::NothingToDo("the job is done"));
     };
-    let shred = match job {
+    let shred = match &job {
         Job { work: Work::Shred(shred), .. } => shred,
         Job { work: Work::Mail(_), .. } => return Err(Worked::NothingToDo("the job is a mail")),
-        Job { work: Work::Erase(_), .. } => return Err(Worked::NothingToDo("the job is an erasure")),
+        Job { work: Work::Erase(account), .. } => return Err(erase(deps, &job, account).await),
     };
     let now = deps.host.clock.now();
-    let ledger = match deps.store.begin_shred(&shred, now).await.map_err(failed)? {
+    let ledger = match deps.store.begin_shred(shred, now).await.map_err(failed)? {
         Shredding::Erase(ledger) => ledger,
         Shredding::Gone => return finish_job(deps, id, "the secret was proven gone before").await,
         Shredding::Spared => return finish_job(deps, id, "the secret belongs to a connection").await,
@@ -116,7 +117,7 @@ async fn finish_job(deps: &Deps, job: JobId, why: &'static str) -> Result<Progre
     Err(Worked::NothingToDo(why))
 }
 
-fn failed(error: StoreError) -> Worked {
+pub(crate) fn failed(error: StoreError) -> Worked {
     match error {
         StoreError::Corrupt { .. } => Worked::GiveUp(error.to_string()),
         StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. } | StoreError::NotGranted { .. } => {

@@ -2,7 +2,7 @@
 //!
 //! | table | pk | sk | attributes |
 //! | --- | --- | --- | --- |
-//! | identity | `IDEMPOTENCY#<user>#<SHA-256 of the key>` | `IDEMPOTENCY` | `state` S `IN_FLIGHT`, `RELEASED`, `DONE`; `request_mac` S (MAC of method, path and body under a key made from the idempotency key); `claim` S (ULID of the request that holds it); `creation` S (ULID of what is created, from the first claim on); `lease_until`, `expires_at` N (wall ms); `trade_epoch`, `cred_version` N as at the first claim; `answer` S (sealed; DONE alone); `ttl` N |
+//! | identity | `IDEMPOTENCY#<user>#<SHA-256 of the key>` | `IDEMPOTENCY` | `user` S; `state` S `IN_FLIGHT`, `RELEASED`, `DONE`; `request_mac` S (MAC of method, path and body under a key made from the idempotency key); `claim` S (ULID of the request that holds it); `creation` S (ULID of what is created, from the first claim on); `lease_until`, `expires_at` N (wall ms); `trade_epoch`, `cred_version` N as at the first claim; `answer` S (sealed; DONE alone); `ttl` N |
 //!
 //! | write | condition |
 //! | --- | --- |
@@ -130,6 +130,7 @@ impl Store {
     ) -> Result<Option<Idempotency>, StoreError> {
         let at = key(claiming.user.id, claiming.key_hash);
         let row = Row::keyed(&at)
+            .with("user", s(claiming.user.id))
             .with("state", s(State::InFlight.as_str()))
             .with("request_mac", s(claiming.request_mac))
             .with("claim", s(claiming.claim))

@@ -26,6 +26,7 @@ pub mod detach_connection;
 pub mod disown_reset;
 pub mod end_session;
 pub mod enrol_totp;
+pub mod erase_account;
 pub mod fencing;
 pub mod finish_job;
 pub mod finish_shred;

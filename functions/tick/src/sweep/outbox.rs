@@ -15,7 +15,7 @@ const ORPHAN_MS: i64 = 15 * 60_000;
 
 pub async fn drive_jobs(deps: &Deps) -> Result<(), StoreError> {
     let now = deps.host.clock.now();
-    for kind in ["shred", "mail"] {
+    for kind in ["shred", "mail", "erase"] {
         for (index, job) in deps.store.find_open_jobs(kind, now.plus_ms(-JOB_MS)).await?.into_iter().enumerate() {
             let age_ms = now.ms_since(job.created_at);
             if kind == "shred" && index == 0 {
