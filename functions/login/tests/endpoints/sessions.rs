@@ -101,11 +101,11 @@ async fn ss_5_a_change_by_cookie_comes_from_our_own_page() {
     world
         .send(call("GET", "/v1/me").cookie(&cookie).header("authorization", "Bearer nonsense"))
         .await
-        .refused(401, "no_session");
+        .refused(400, "ambiguous_request");
     world
         .send(call("GET", "/v1/me").cookie(&cookie).header("authorization", "Basic eA=="))
         .await
-        .refused(401, "no_session");
+        .refused(400, "ambiguous_request");
     assert_eq!(world.send(ours(out()).header("sec-fetch-site", "same-origin")).await.status, 204);
     // A bearer token is never sent by a browser on its own.
     let bearer = world.log_in(EMAIL).await.session();
