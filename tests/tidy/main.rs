@@ -7,6 +7,7 @@ mod alarms;
 mod asvs;
 mod contract;
 mod directions;
+mod limits;
 mod pages;
 mod paths;
 mod permissions;
