@@ -1,11 +1,14 @@
 //! A request whose policy was enforced: what a handler may look at.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use account::token::TokenHash;
 use account::{Secret, UserId, WallTime};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use store::Store;
 use store::entity::api_token::ApiToken;
@@ -212,6 +215,22 @@ impl Request {
     }
 }
 
+/// Reads a form inside a form: `#[serde(deserialize_with = "api::request::object")]`. A derived reader would take an array of
+/// the fields in order for the object as well; the contract does not.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    from.deserialize_map(Object(PhantomData))
+}
+
 /// The longest field name that is repeated in a pointer.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -269,8 +288,6 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Deserialize, Debug)]
@@ -314,6 +331,20 @@ mod tests {
         check(r#"{"name":"a","parts":[{"side":"buy","count":-77}]}"#, "wrong_type_or_value", "/parts/0/count");
         check(r#"{"name":"a","a/b~c":1}"#, "unknown_field", "/a~1b~0c");
         check(&format!(r#"{{"name":"a","{}":1}}"#, "x".repeat(65)), "unknown_field", "");
+    }
+
+    #[test]
+    fn an_array_of_the_fields_in_order_is_no_form_inside_a_form() {
+        #[derive(Deserialize, Debug)]
+        struct Outer {
+            #[serde(deserialize_with = "object")]
+            #[expect(dead_code, reason = "only parsed")]
+            part: Part,
+        }
+        for (text, fine) in [(r#"{"side":"buy","count":1}"#, true), (r#"["buy",1]"#, false), ("[]", false)] {
+            let read = serde_json::from_str::<Outer>(&format!(r#"{{"part":{text}}}"#));
+            assert_eq!(read.is_ok(), fine, "{text}");
+        }
     }
 
     #[test]

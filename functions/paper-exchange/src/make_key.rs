@@ -35,7 +35,7 @@ pub struct MakeKey {
     #[schemars(with = "Option<BTreeMap<String, strategy::money::Quantity>>")]
     pub balances: Option<BTreeMap<String, String>>,
     /// What the key may do beyond reading and trading.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "api::request::object")]
     pub permissions: PermissionsWanted,
     /// Whether the key counts as restricted to addresses; default true.
     pub ip_restrict: Option<bool>,
