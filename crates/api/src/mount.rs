@@ -70,9 +70,10 @@ impl<D: Send + Sync + 'static> Api<D> {
         Self { router: Router::new(), gate, deps: Arc::new(deps) }
     }
 
-    /// Mounts a handler. Its policy is enforced before it runs.
+    /// Mounts a handler. Its policy is enforced before it runs. From outside a handler is mounted with what the contract says
+    /// of it ([`crate::Mounts`]) or not at all.
     #[must_use]
-    pub fn mount<H, F>(mut self, route: Route, handler: H) -> Self
+    pub(crate) fn serve<H, F>(mut self, route: Route, handler: H) -> Self
     where
         H: Fn(Arc<D>, Request) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Answer, Problem>> + Send,

@@ -39,7 +39,7 @@ impl<D: Send + Sync + 'static> Mounts<D> for Api<D> {
         F: Future<Output = Result<Answer, Problem>> + Send,
         O: Fn() -> Operation,
     {
-        Api::mount(self, route, handler)
+        self.serve(route, handler)
     }
 }
 

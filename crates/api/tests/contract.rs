@@ -10,7 +10,7 @@ use std::time::Duration;
 use account::id::SessionId;
 use account::token::{Purpose, new_token};
 use account::{UserId, WallTime};
-use api::{Answer, Api, Gate, Policy, Problem, Request, Route};
+use api::{Answer, Api, Gate, Mounts, Operation, Policy, Problem, Request, Route};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -48,6 +48,11 @@ impl emulators::WallClock for Still {
     fn now_ms(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+/// These routes are of no contract.
+const fn untold() -> Operation {
+    Operation::of("untold", "untold")
 }
 
 struct Surface {
@@ -89,10 +94,10 @@ impl Surface {
         };
         let ran = Arc::new(AtomicU32::new(0));
         let router = Api::new(Gate::of(&host).unwrap(), Counter(ran.clone()))
-            .mount(ECHO, echo)
-            .mount(OWN, run)
-            .mount(READ, run)
-            .mount(GUARDED, run)
+            .mount(ECHO, echo, untold)
+            .mount(OWN, run, untold)
+            .mount(READ, run, untold)
+            .mount(GUARDED, run, untold)
             .into_router();
         Self { router, emulators, store: Store::of(&host), ran, now: WallTime::from_ms(1_764_000_000_000) }
     }
@@ -222,7 +227,9 @@ async fn rl_4_the_source_is_the_gateways_word_or_the_socket() {
     use lambda_http::request::RequestContext;
     let api = Surface::new();
     let forged = || {
-        post(&format!("{PATH}?cursor=a%2Bb")).header("x-forwarded-for", "203.0.113.9").header("x-real-ip", "203.0.113.9")
+        post(&format!("{PATH}?cursor=a%2Bb"))
+            .header("x-forwarded-for", "203.0.113.9")
+            .header("x-real-ip", "203.0.113.9")
     };
     let source = async |request: Builder| {
         let answered: Value = serde_json::from_str(&api.send(request, r#"{"name":"a"}"#).await.text).unwrap();

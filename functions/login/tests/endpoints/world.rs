@@ -13,7 +13,7 @@ use account::recovery_code::new_codes;
 use account::token::{Purpose, TokenHash, new_token};
 use account::totp::TotpSeed;
 use account::{UserId, WallTime};
-use api::{Answer, Api, Gate, Problem, Request};
+use api::{Answer, Api, Gate, Mounts, Operation, Problem, Request};
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::Body;
@@ -193,8 +193,8 @@ impl World {
     pub fn guarded(&self) -> Self {
         let host = Host { aws: self.emulators.sdk_config(Caller::owner("guarded")), ..self.host.clone() };
         let router = Api::new(Gate::of(&host).unwrap(), ())
-            .mount(api::routes::ATTACH_CONNECTION, ran)
-            .mount(api::routes::REPLACE_RECOVERY_CODES, ran)
+            .mount(api::routes::ATTACH_CONNECTION, ran, || Operation::of("ran", ""))
+            .mount(api::routes::REPLACE_RECOVERY_CODES, ran, || Operation::of("ran", ""))
             .into_router();
         Self { router, ..self.clone() }
     }

@@ -302,8 +302,13 @@ impl World {
     /// What a route with this policy answers to a session.
     pub async fn session_is_alive(&self, token: &str) -> bool {
         let gate = api::Gate::of(&self.tools).unwrap();
-        let router =
-            api::Api::new(gate, ()).mount(api::routes::SHOW_ME, async |_, _| Ok(api::Answer::nothing())).into_router();
+        let router = api::Mounts::mount(
+            api::Api::new(gate, ()),
+            api::routes::SHOW_ME,
+            async |_, _| Ok(api::Answer::nothing()),
+            || api::Operation::of("show_me", ""),
+        )
+        .into_router();
         let answered =
             send(router, "GET", "/v1/me", &[("authorization", &format!("Bearer {token}"))], String::new()).await;
         match answered.status.as_u16() {
