@@ -10,6 +10,7 @@ API; mail is read from the local mailbox.
 import hashlib
 import json
 import re
+import shlex
 import sys
 import time
 import urllib.error
@@ -62,8 +63,8 @@ call("POST", "/dev/clock", {"advance_s": 2})
 asked = {"method": "POST", "path": "/v1/connections", "body_sha256": digest, "password": PASSWORD}
 proof = call("POST", "/v1/step-up", asked, session)["proof"]
 connection = call("POST", "/v1/connections", form, {**session, "X-Step-Up": proof})["connection"]["id"]
-bot = call("POST", "/v1/bots", {
+call("POST", "/v1/bots", {
     "kind": "dca", "name": "contract", "connection": connection, "pair": "BTC-USDT",
     "base_order": {"amount": "100"}, "take_profit": {"pct": "1"},
-}, session)["id"]
-print(f"export SESSION={token} CONNECTION={connection} BOT={bot} ACCOUNT_EMAIL={email}")
+}, session)
+print(f"export SESSION={token} ACCOUNT_PASSWORD={shlex.quote(PASSWORD)}")
