@@ -2,7 +2,7 @@
 //! (PR-11, LG-4).
 
 use serde_json::{Value, json};
-use tests::world::{Browser, Owner, World, dca};
+use tests::world::{Browser, Owner, World, dca, newest_token};
 
 /// A program with a token of this owner.
 async fn program(owner: &Owner, form: Value) -> Browser {
@@ -95,7 +95,7 @@ async fn ss_8_the_id_of_anothers_bot_in_a_token_opens_nothing() {
 
 #[tokio::test]
 async fn pr_11_every_token_is_refused_on_the_very_next_request_after_what_touches_the_credentials() {
-    for event in ["reset", "factor added", "factor removed", "revoked"] {
+    for event in ["reset", "password changed", "address changed", "factor added", "factor removed", "revoked"] {
         let world = World::seeded(1504);
         let mut owner = world.owner("owner@example.org").await;
         if event == "factor removed" {
@@ -106,6 +106,23 @@ async fn pr_11_every_token_is_refused_on_the_very_next_request_after_what_touche
         token.get("/v1/bots").await.ok();
         match event {
             "reset" => drop(owner.resets_the_password(&world, "eleven copper kettles whistling").await),
+            "password changed" => {
+                let form = json!({ "password": "eleven copper kettles whistling" });
+                owner.stepped_up("POST", "/v1/password", Some(&form)).await.ok();
+                owner.password = "eleven copper kettles whistling".into();
+            }
+            "address changed" => {
+                let next = "next@example.org";
+                let asked = owner.stepped_up("POST", "/v1/email", Some(&json!({ "email": next }))).await;
+                assert!(asked.status.is_success(), "{}", asked.body);
+                world.drain().await;
+                // Until it is confirmed nothing has changed.
+                token.get("/v1/bots").await.ok();
+                let link = newest_token(&world, next, "email-confirm?token=");
+                let confirmed = owner.post("/v1/email/confirm", &json!({ "token": link })).await;
+                assert!(confirmed.status.is_success(), "{}", confirmed.body);
+                owner.email = next.into();
+            }
             "factor added" => drop(owner.adds_a_factor().await),
             "factor removed" => {
                 let removed = owner.stepped_up("DELETE", "/v1/second-factors/totp", None).await;

@@ -322,3 +322,49 @@ fn st_1_no_route_behind_a_proof_takes_a_token_and_no_public_one_needs_either() {
         }
     }
 }
+
+/// Behind a proof, and open to an account whose address nobody has verified, each for its reason.
+const OPEN_TO_UNVERIFIED: [(&str, &str); 8] = [
+    ("POST /v1/password", "a password that is known to others must go, verified or not"),
+    ("POST /v1/email", "a mistyped address is put right"),
+    ("DELETE /v1/account", "whoever made it may end it"),
+    ("POST /v1/account/release", "it only ever takes back a hold, with a factor that such an account cannot have"),
+    ("DELETE /v1/second-factors/totp", "there can be none, and taking away gives nothing"),
+    ("DELETE /v1/second-factors/passkeys/{id}", "there can be none, and taking away gives nothing"),
+    ("POST /v1/second-factors/recovery-codes", "codes follow a factor, and there can be none"),
+    ("POST /v1/kill-switch/release", "there is no key to trade with"),
+];
+
+#[tokio::test]
+async fn ev_4_what_a_proof_opens_stays_closed_to_an_unverified_account_but_for_the_listed_routes() {
+    let world = World::seeded(1602);
+    let mut somebody = world.stranger("unverified@example.org");
+    somebody.post("/v1/signup", &json!({ "email": somebody.email, "password": somebody.password })).await.ok();
+    somebody.signs_in().await;
+    let key = somebody.post("/v1/paper/keys", &json!({})).await.ok();
+    let stepped_up = || ALL.iter().map(|(_, route)| route).filter(|route| route.demands() == Policy::StepUp);
+    let name = |route: &Route| format!("{} {}", route.method(), route.path());
+    for (listed, reason) in OPEN_TO_UNVERIFIED {
+        assert!(!reason.is_empty() && stepped_up().any(|route| name(route) == listed), "{listed} is no such route");
+    }
+    for route in stepped_up().filter(|route| !OPEN_TO_UNVERIFIED.iter().any(|(listed, _)| *listed == name(route))) {
+        let form = match route.path() {
+            "/v1/tokens" => json!({ "name": "story", "scope": "read" }),
+            "/v1/connections" => {
+                json!({ "exchange": "paper", "label": "story", "api_key": key["api_key"], "api_secret": key["api_secret"], "allowed_pairs": [tests::world::PAIR] })
+            }
+            _ => json!({}),
+        };
+        let answered = somebody.stepped_up(route.method(), route.path(), Some(&form)).await;
+        assert_eq!(
+            (answered.status.as_u16(), answered.refused()),
+            (403, "email_not_verified"),
+            "{}: {}",
+            name(route),
+            answered.body
+        );
+    }
+    world.drain().await;
+    assert!(world.secrets().await.is_empty(), "no secret of the refused attach is left");
+    world.no_call_was_refused();
+}
