@@ -42,4 +42,5 @@ SESSION=none ask "signed out"
 eval "$prepared"
 # What ends the session of the run itself is asked apart and last: from then on everything would answer 401.
 ask "signed in" --exclude-operation-id log_out --exclude-operation-id end_session
+curl -fsS -o "$work/me" -H "Authorization: Bearer $SESSION" "$api/v1/me" || { echo "The session ended during the run: name in run.sh what ends it."; exit 1; }
 ask "signing out" --include-operation-id log_out --include-operation-id end_session
