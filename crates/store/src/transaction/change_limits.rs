@@ -34,8 +34,8 @@ pub enum ChangeLimitsRefused {
     Store(#[from] StoreError),
 }
 
-const AS_READ: &str = "#status = :live AND #epoch = :epoch \
-    AND (#limits_version = :version OR (attribute_not_exists(#limits_version) AND :version = :none))";
+const NEVER_CHANGED: &str = "#status = :live AND #epoch = :epoch AND attribute_not_exists(#limits_version)";
+const AS_READ: &str = "#status = :live AND #epoch = :epoch AND #limits_version = :version";
 const NOTHING_WAITS: &str = "SET #allowed_pairs = :pairs, #loosening_wait_h = :wait, #limits_version = :next \
     REMOVE #pending_pairs, #pending_wait_h, #pending_at";
 const SOME_WAIT: &str = "SET #allowed_pairs = :pairs, #loosening_wait_h = :wait, #limits_version = :next, \
@@ -112,13 +112,14 @@ impl Store {
                 .value(":pending_wait", n(waiting.loosening_wait_h))
                 .value(":pending_at", n(waiting.at.ms())),
         };
+        let update = match read.limits_version {
+            0 => update.when(NEVER_CHANGED),
+            version => update.when(AS_READ).value(":version", n(version)),
+        };
         let mut writes = vec![
             update
-                .when(AS_READ)
                 .value(":live", s("LIVE"))
                 .value(":epoch", n(read.epoch.value()))
-                .value(":version", n(read.limits_version))
-                .value(":none", n(0))
                 .value(":next", n(read.limits_version.saturating_add(1)))
                 .value(":pairs", json(&pairs(limits)?)?)
                 .value(":wait", n(limits.loosening_wait_h)),
