@@ -20,7 +20,7 @@ use store::entity::ceremony::Use;
 use store::entity::credential::Credential;
 use store::entity::job::{Mail, Notice};
 use store::entity::proof::{self, Proof};
-use store::transaction::issue_step_up::{Charge, Earned, Wrong};
+use store::transaction::issue_step_up::{Charge, Earned, RefusedStepUp, Wrong};
 use store::transaction::read_for_login::ForLogin;
 use store::transaction::spend_factor::Factor;
 use store::transaction::start_session::StartRefused;
@@ -77,7 +77,7 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
     let session = request.session()?;
     let (user, now) = (session.user_id(), deps.host.clock.now());
     if !deps.store.charge_source(request.source(), now).await? {
-        return Err(Problem::too_many_requests().retry_after(60));
+        return Err(Problem::hashes_used_up(now));
     }
     let found = deps.store.find_for_login(&Whose::User(user), user).await?;
     let charge = charge(&deps, user, &found, &form, now).await?;
@@ -93,8 +93,9 @@ pub async fn step_up(deps: Arc<Deps>, request: Request) -> Result<Answer, Proble
                 && charge.factor.as_ref().is_some_and(|(state, _)| !state.allows_password_login());
             let locked = Locked::of(&deps, Some(&session.user), &credential.email, now);
             let link = locked.link();
+            let refused = RefusedStepUp { wrong, closed: closes.then_some(&link) };
             let id = deps.host.entropy.ulid(now);
-            deps.store.refuse_step_up(user, &charge, wrong, closes.then_some(&link), id, request.source(), now).await?;
+            deps.store.refuse_step_up(user, &charge, refused, id, request.source(), now).await?;
             return Err(Problem::step_up_refused());
         }
         Err(NoFactors::Ours(problem)) => {

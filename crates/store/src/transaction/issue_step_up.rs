@@ -48,6 +48,14 @@ pub enum Wrong {
     Factor,
 }
 
+/// Why there is no proof, and whether that closes the login.
+#[derive(Debug)]
+pub struct RefusedStepUp<'a> {
+    pub wrong: Wrong,
+    /// TP-10: that was the factor's tenth failure; the link that opens the login again.
+    pub closed: Option<&'a UnlockLink<'a>>,
+}
+
 impl Wrong {
     const fn name(self) -> &'static str {
         match self {
@@ -114,12 +122,12 @@ impl Store {
         &self,
         user: UserId,
         charge: &Charge,
-        wrong: Wrong,
-        closed: Option<&UnlockLink<'_>>,
+        refused: RefusedStepUp<'_>,
         id: Ulid,
         source: Option<IpAddr>,
         now: WallTime,
     ) -> Result<(), StoreError> {
+        let RefusedStepUp { wrong, closed } = refused;
         if let (Wrong::Password, Some((state, version))) = (wrong, &charge.factor) {
             // Another attempt may have been charged since: then the count stays, which is the stricter side.
             self.write_budget(&Whose::User(user), Kind::Factor, &state.refunded(now), version.saturating_add(1), now)
