@@ -204,6 +204,8 @@ async fn pr_11_an_answer_is_shown_to_no_dead_session_to_no_other_and_to_nobody_a
     post(&owner, "/v1/paper/keys", "{}", &key).await.ok();
     let before = things(&world).await;
     let (old, mut second) = (owner.clone(), owner.clone());
+    // A browser of its own: a sign-in ends the session that it shows (LG-3).
+    second.token = None;
     second.signs_in().await;
     // Another session of the same owner.
     let elsewhere = post(&second, "/v1/paper/keys", "{}", &key).await;

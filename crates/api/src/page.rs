@@ -22,8 +22,8 @@ const LIMIT_MAX: usize = 100;
 /// The first byte of every cursor; a second form would get another.
 const FORM: u8 = 1;
 const DIGEST_BYTES: usize = 16;
-/// The longest position, in bytes: ids are shorter.
-const POSITION_BYTES_MAX: usize = 128;
+/// The longest position, in bytes: an id, or a section with the keys of its last item.
+const POSITION_BYTES_MAX: usize = 512;
 
 /// Which way a list goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ mod tests {
         check("", "usr_1|/v1/bots", at(0), false);
         check("bot_01ARZ3NDEKTSV4RRFFQ69G5FAV", "usr_1|/v1/bots", at(0), false);
         check(&"A".repeat(5_000), "usr_1|/v1/bots", at(0), false);
-        check(&write(&"7".repeat(129), "usr_1|/v1/bots", NOW.seconds() + LIFE_S), "usr_1|/v1/bots", at(0), false);
+        check(&write(&"7".repeat(513), "usr_1|/v1/bots", NOW.seconds() + LIFE_S), "usr_1|/v1/bots", at(0), false);
         // Every changed bit.
         let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).unwrap();
         for bit in 0..bytes.len() * 8 {

@@ -87,7 +87,7 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     let email = EmailAddress::parse(&email).map_err(|_| Problem::sign_in_refused())?;
     // RL-5: before anything is looked up, so that it tells nothing about an address.
     if !deps.store.charge_source(request.source(), now).await? {
-        return Err(Problem::too_many_requests().retry_after(60));
+        return Err(Problem::hashes_used_up(now));
     }
     let owner = deps.store.find_user_by_email(&email).await?;
     let whose = owner.map_or_else(|| Whose::UnknownAddress(email.clone()), Whose::User);

@@ -37,7 +37,7 @@ pub async fn passkey_begin(deps: Arc<Deps>, request: Request) -> Result<Answer, 
     let now = deps.host.clock.now();
     // RL-5: it stores something for whoever asks.
     if !deps.store.charge_source(request.source(), now).await? {
-        return Err(Problem::too_many_requests().retry_after(60));
+        return Err(Problem::hashes_used_up(now));
     }
     let begun = deps.passkeys.begin_assertion(&[]).map_err(|e| Problem::unavailable().logged(e))?;
     let token = new_token(Purpose::PasskeyCeremony, deps.host.entropy.bytes());

@@ -48,7 +48,7 @@ pub async fn passkey_finish(deps: Arc<Deps>, request: Request) -> Result<Answer,
     let Form { ceremony, credential: shown } = request.json()?;
     let now = deps.host.clock.now();
     if !deps.store.charge_source(request.source(), now).await? {
-        return Err(Problem::too_many_requests().retry_after(60));
+        return Err(Problem::hashes_used_up(now));
     }
     // EXPOSE: only its hash is looked up.
     let hash = ceremony.expose(|text| TokenHash::of(Purpose::PasskeyCeremony, text));

@@ -21,7 +21,7 @@ pub(crate) async fn check(
 ) -> Result<PasswordCheck, Problem> {
     // RL-5: who has a good link is still one of many who want a password looked up and a hash computed.
     if !deps.store.charge_source(request.source(), now).await? {
-        return Err(Problem::too_many_requests().retry_after(60));
+        return Err(Problem::hashes_used_up(now));
     }
     deps.breached.check_new(password, email).await.map_err(too_weak)
 }

@@ -121,7 +121,7 @@ async fn charge_source(deps: &Deps, request: &Request, now: WallTime) -> Result<
     if deps.store.charge_source(request.source(), now).await? {
         Ok(())
     } else {
-        Err(Problem::too_many_requests().retry_after(60))
+        Err(Problem::hashes_used_up(now))
     }
 }
 

@@ -17,6 +17,7 @@ pub fn operation() -> Operation {
             "Every session ends and every exchange key is made unusable at once. Orders that rest on an exchange stay there; \
              the mail lists them. Another mail tells when everything was seen to be gone.",
         )
+        .may_take::<shape::Empty>()
         .answers::<shape::Empty>(202, "Deleted; the erasure is under way.")
         .with_header("Set-Cookie", "Makes a browser forget the session.")
         .refuses(&[Problem::try_again, Problem::outcome_unknown])

@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use account::WallTime;
-use api::problem::Fault;
 use api::{Answer, Operation, Problem, Request, Session};
-use data_encoding::BASE64URL_NOPAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -23,9 +21,6 @@ use crate::Deps;
 const BYTES_MAX: usize = 2_000_000;
 /// Rows that are read at once: an item has at most 400 KB.
 const CHUNK: usize = 10;
-/// Records of a page, at most and by default.
-const LIMIT_MAX: usize = 100;
-const LIMIT_DEFAULT: usize = 50;
 
 /// One thing that is stored. The other fields depend on the kind.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -58,23 +53,6 @@ enum Place {
     Bots(String, String),
 }
 
-impl Place {
-    fn cursor(&self) -> Option<String> {
-        serde_json::to_vec(self).ok().map(|bytes| BASE64URL_NOPAD.encode(&bytes))
-    }
-    fn of(cursor: Option<&str>) -> Result<Self, Problem> {
-        let Some(cursor) = cursor else { return Ok(Self::Account) };
-        let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok();
-        let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        place.ok_or_else(|| unreadable("cursor is the next_cursor of an answer of this list."))
-    }
-}
-
-fn unreadable(detail: &str) -> Problem {
-    let fault = Fault { pointer: String::new(), code: "unknown_value".into(), detail: detail.into() };
-    Problem::invalid_fields().with_faults(vec![fault])
-}
-
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("export_account", "Everything that is stored of the account, without any secret")
@@ -85,11 +63,13 @@ pub fn operation() -> Operation {
 
 /// Exports one page.
 pub async fn export_account(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
-    request.no_fields()?;
     let session = request.session()?;
-    let limit = limit(request.query("limit"))?;
-    let mut page = Filling { items: Vec::new(), bytes: 0, limit };
-    let mut place = Some(Place::of(request.query("cursor"))?);
+    let asked = request.page(deps.host.clock.now())?;
+    let mut page = Filling { items: Vec::new(), bytes: 0, limit: asked.limit() };
+    let mut place = Some(match asked.after::<String>()? {
+        None => Place::Account,
+        Some(named) => serde_json::from_str(&named).map_err(|_| Problem::cursor_refused())?,
+    });
     // A section that ends leaves room for the next one.
     while let Some(here) = place {
         if page.is_full() {
@@ -103,16 +83,9 @@ pub async fn export_account(deps: Arc<Deps>, request: Request) -> Result<Answer,
             Place::Bots(bot, after) => bots(&deps.store, session, &bot, &after, &mut page).await?,
         };
     }
-    let next_cursor = place.and_then(|place| place.cursor());
+    let named = place.map(|place| serde_json::to_string(&place)).transpose();
+    let next_cursor = named.map_err(|e| Problem::unavailable().logged(e))?.map(|named| asked.cursor(named));
     Ok(Answer::ok(&ExportedPage { items: page.items, next_cursor }))
-}
-
-fn limit(text: Option<&str>) -> Result<usize, Problem> {
-    match text.map(str::parse) {
-        None => Ok(LIMIT_DEFAULT),
-        Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-        Some(_) => Err(unreadable("limit is a whole number from 1 to 100.")),
-    }
 }
 
 struct Filling {
@@ -328,19 +301,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_leads_back_and_nonsense_does_not() {
+    fn a_place_leads_back_and_nonsense_does_not() {
         for place in [
             Place::Account,
             Place::Events("01J".into()),
             Place::Connections,
             Place::Bots("BOT#bot_1".into(), "DEAL#deal_1".into()),
         ] {
-            let cursor = place.cursor().expect("a cursor");
-            assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{cursor}");
-            assert_eq!(Place::of(Some(&cursor)).expect("a place"), place);
+            let named = serde_json::to_string(&place).unwrap();
+            assert_eq!(serde_json::from_str::<Place>(&named).unwrap(), place);
         }
-        for nonsense in ["", "x", "!!", "bnVsbA", &BASE64URL_NOPAD.encode(b"{\"e\":3}")] {
-            assert!(Place::of(Some(nonsense)).is_err(), "{nonsense}");
+        for nonsense in ["", "x", "null", "{\"e\":3}", "{\"b\":[\"BOT#bot_1\"]}"] {
+            assert!(serde_json::from_str::<Place>(nonsense).is_err(), "{nonsense}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use account::id::JobId;
-use api::{Answer, Operation, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 use store::entity::job::{Mail, Notice};
 use store::transaction::release_account::{ReleaseRefused, Releasing};
 
@@ -14,6 +14,7 @@ use crate::Deps;
 pub fn operation() -> Operation {
     Operation::of("release_account", "Releases a held account")
         .details("Every second factor must have been enrolled before the hold, and before the reset that was disowned.")
+        .may_take::<shape::Empty>()
         .answers_nothing(204, "Exchange keys can be attached again.")
         .refuses(&[Problem::account_not_held, Problem::release_refused, Problem::try_again])
 }

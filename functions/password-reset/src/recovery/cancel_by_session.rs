@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use account::recovery::CancelledBy;
-use api::{Answer, Operation, Problem, Request};
+use api::{Answer, Operation, Problem, Request, shape};
 use store::transaction::cancel_recovery::Cancelling;
 
 use super::cancel_by_link::problem;
@@ -13,6 +13,7 @@ use crate::Deps;
 pub fn operation() -> Operation {
     Operation::of("cancel_recovery", "Ends a recovery of this account")
         .details("A session that was started with a second factor blocks new recoveries for 14 days.")
+        .may_take::<shape::Empty>()
         .answers_nothing(204, "It is over; the keys stay removed.")
         .refuses(&[Problem::recovery_refused, Problem::try_again])
 }
