@@ -93,7 +93,7 @@ impl RelyingParty {
         registered: &[CredentialId],
     ) -> Result<Begun, WrongAnswer> {
         let handle = handle_of(user).ok_or_else(|| WrongAnswer::because("no handle for this account"))?;
-        let exclude = registered.iter().map(|id| id.bytes().into()).collect();
+        let exclude = registered.iter().map(CredentialId::bytes).collect();
         let (options, state) =
             self.webauthn.start_passkey_registration(Uuid::from_bytes(handle), name, name, Some(exclude))?;
         let mut options = public_key(&options)?;

@@ -1,5 +1,6 @@
 //! Runs the ceremonies of `tests/vectors/passkeys`: what an authenticator and a browser that we did not write made of our
 //! options. A new implementation is a new file.
+#![allow(clippy::allow_attributes, clippy::unwrap_used, reason = "a test file")]
 
 use account::UserId;
 use passkey::{Assertion, Attestation, CredentialId, RelyingParty, Stored};

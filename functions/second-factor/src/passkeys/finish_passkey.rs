@@ -16,6 +16,7 @@ use store::entity::ceremony::Use;
 use store::entity::job::{Mail, Notice};
 use store::entity::passkey::Passkey;
 use store::transaction::add_passkey::AddingPasskey;
+use store::transaction::enrol_totp::FactorChangeRefused;
 
 use crate::Deps;
 use crate::confirm_totp::{code_texts, fresh_codes};
@@ -53,10 +54,6 @@ pub fn operation() -> Operation {
             Problem::passkey_refused,
             Problem::passkey_exists,
             Problem::passkeys_full,
-            Problem::enrolment_refused,
-            Problem::second_factor_exists,
-            Problem::no_second_factor,
-            Problem::second_factor_in_use,
             Problem::try_again,
         ])
 }
@@ -107,7 +104,11 @@ pub async fn finish_passkey(deps: Arc<Deps>, request: Request) -> Result<Answer,
         id: deps.host.entropy.ulid(now),
         now,
     };
-    deps.store.add_passkey(&adding).await.map_err(problem)?;
+    deps.store.add_passkey(&adding).await.map_err(|refused| match refused {
+        // PK-2: another answer came first, or the time is over.
+        FactorChangeRefused::EnrolmentOver => Problem::passkey_refused(),
+        refused => problem(refused),
+    })?;
     let recovery_codes = (!credential.has_factor()).then(|| code_texts(&codes));
     Ok(Answer::ok(&Finished { passkey: ShownPasskey::of(passkey), recovery_codes }))
 }

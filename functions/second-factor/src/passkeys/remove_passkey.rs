@@ -13,7 +13,9 @@ use crate::refusal::problem;
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("remove_passkey", "Removes a passkey")
-        .details("Other sessions end. With the last factor the recovery codes are gone and the account cools off for a day.")
+        .details(
+            "Other sessions end. With the last factor the recovery codes are gone and the account cools off for a day.",
+        )
         .path::<PasskeyId>("id", "The passkey.")
         .answers_nothing(204, "Removed.")
         .refuses(&[Problem::second_factor_in_use, Problem::try_again])
