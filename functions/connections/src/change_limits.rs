@@ -70,6 +70,7 @@ pub(crate) async fn change_limits(deps: Arc<Deps>, request: Request) -> Result<A
                 // Asked for again: it waits already, and not longer for that.
                 return Ok(Answer::ok(&OneConnection::of(&found, now)));
             }
+            // On paper as well: what an owner tries there is what a real key will do.
             let at = held.loosened_at(now, session.user.trading_state.cooling_off_until(now));
             let notice = Notice::LimitsLoosened {
                 at: now.to_string(),
