@@ -219,41 +219,46 @@ async fn pr_11_an_answer_is_shown_to_no_dead_session_to_no_other_and_to_nobody_a
     assert_eq!(things(&world).await, before);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_answer_of_a_table_is_lost_nothing_is_created_twice() {
+    // Side by side: the SDK waits between its attempts.
+    let faults = [Fault::LoseAnswer, Fault::DropRequest, Fault::Status(500)];
+    let unclear = JoinSet::from_iter(faults.map(repeats_after)).join_all().await.into_iter().sum::<usize>();
+    assert!(unclear > 6, "the faults met the request: {unclear}");
+}
+/// Breaks every call of a request in turn; how many requests were left without an answer.
+async fn repeats_after(fault: Fault) -> usize {
     let world = World::seeded(907);
     let owner = owner(&world).await;
     let body = dca(&owner.connection).to_string();
     let (mut bots, mut unclear) = (0, 0);
-    for fault in [Fault::LoseAnswer, Fault::DropRequest, Fault::Status(500)] {
-        // Every call of the request in turn: claimed, created, finished. All of the SDK's own attempts meet the fault.
-        for operation in ["PutItem", "UpdateItem", "GetItem"] {
-            for nth in 0..4 {
-                let key = fresh_key();
-                world.faults.times(When::calls("bots", operation), nth, 12, Act::Fault(fault));
-                let broken = post(&owner, "/v1/bots", &body, &key).await;
-                world.faults.clear();
-                let what = format!("{fault:?} {operation} {nth}: {} {}", broken.status, broken.body);
-                unclear += usize::from(broken.status.is_server_error());
-                assert!([201, 503].contains(&broken.status.as_u16()), "{what}");
-                // The client repeats until there is an answer.
-                let mut answered = post(&owner, "/v1/bots", &body, &key).await;
-                if answered.status == 409 {
-                    assert_eq!(answered.refused(), "idempotency_in_flight", "{what}");
-                    world.clock.advance(61);
-                    answered = post(&owner, "/v1/bots", &body, &key).await;
-                }
-                assert_eq!(answered.status.as_u16(), 201, "{what}, then {}", answered.body);
-                bots += 1;
-                assert_eq!(things(&world).await["bots"], bots, "{what}");
-                if broken.status == 201 {
-                    assert_eq!(broken.body["id"], answered.body["id"], "{what}");
-                }
+    // Every call of the request in turn: claimed, created, finished. All of the SDK's own attempts meet the fault.
+    for operation in ["PutItem", "UpdateItem", "GetItem"] {
+        for nth in 0..4 {
+            let key = fresh_key();
+            world.faults.times(When::calls("bots", operation), nth, 12, Act::Fault(fault));
+            let broken = post(&owner, "/v1/bots", &body, &key).await;
+            world.faults.clear();
+            let what = format!("{fault:?} {operation} {nth}: {} {}", broken.status, broken.body);
+            unclear += usize::from(broken.status.is_server_error());
+            assert!([201, 503].contains(&broken.status.as_u16()), "{what}");
+            // The client repeats until there is an answer.
+            let mut answered = post(&owner, "/v1/bots", &body, &key).await;
+            if answered.status == 409 {
+                assert_eq!(answered.refused(), "idempotency_in_flight", "{what}");
+                world.clock.advance(61);
+                answered = post(&owner, "/v1/bots", &body, &key).await;
+            }
+            assert_eq!(answered.status.as_u16(), 201, "{what}, then {}", answered.body);
+            bots += 1;
+            assert_eq!(things(&world).await["bots"], bots, "{what}");
+            if broken.status == 201 {
+                assert_eq!(broken.body["id"], answered.body["id"], "{what}");
             }
         }
     }
-    assert!(unclear > 6, "the faults met the request: {unclear}");
     world.no_call_was_refused();
+    unclear
 }
 
 #[tokio::test]
