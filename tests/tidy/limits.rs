@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use account::WallTime;
 use account::budget::{ChallengeAttempts, FactorBudget, LoginBudget, RESET_MAILS, ResetFactorBudget};
-use store::entity::{budget, challenge, device, proof, reset_token, session, unlock_token, verification};
+use store::entity::{
+    budget, ceremony, challenge, device, passkey, proof, reset_token, session, unlock_token, verification,
+};
 
 use crate::report;
 use crate::template::Template;
@@ -34,6 +36,8 @@ fn constants() -> BTreeMap<&'static str, i64> {
         ("session::LIFE_S", session::LIFE_S),
         ("session::IDLE_S", session::IDLE_S),
         ("challenge::LIFE_S", challenge::LIFE_S),
+        ("ceremony::LIFE_S", ceremony::LIFE_S),
+        ("passkey::PASSKEYS_MAX", i64::from(passkey::PASSKEYS_MAX)),
         ("proof::LIFE_S", proof::LIFE_S),
         ("reset_token::LIFE_S", reset_token::LIFE_S),
         ("unlock_token::LIFE_S", unlock_token::LIFE_S),
