@@ -38,7 +38,7 @@ pub struct User {
 }
 
 impl User {
-    /// A new account: unverified, everything at its first version.
+    /// A new account: unverified, everything at its first version, with the rights that every other has (SU-6).
     pub const fn new(id: UserId) -> Self {
         Self {
             id,

@@ -1,5 +1,5 @@
 //! Completes a password reset: new password, every session ended, the fence up, every key share gone, in **one** transaction
-//! (PR-8, PR-12, G6).
+//! (PR-8, PR-12, G6). Whatever was called before, in whatever order: these conditions decide (PR-10).
 //!
 //! | write | condition |
 //! | --- | --- |
