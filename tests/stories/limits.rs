@@ -228,3 +228,31 @@ async fn st_4_a_proof_for_other_limits_or_another_connection_loosens_nothing() {
     assert_eq!(twice.refused(), "step_up_required", "a proof counts once");
     assert_eq!(shown(&owner).await["waiting_limits"], Value::Null);
 }
+
+#[tokio::test]
+async fn st_2_a_tightening_and_a_loosening_at_once_never_bring_back_what_was_taken_away() {
+    for seed in 1310..1314 {
+        let world = World::seeded(seed);
+        let owner = owner_with(&world, &[OTHER, THIRD]).await;
+        let looser = json!({ "allowed_pairs": [OTHER, THIRD, PAIR] }).to_string();
+        let here = path(&owner);
+        let proof = owner.proof_for("PATCH", &here, looser.as_bytes()).await;
+        world.interleaves_calls();
+        let tighter = json!({ "allowed_pairs": [THIRD] });
+        let headers = [("x-step-up", proof.as_str())];
+        let (tightened, loosened) =
+            tokio::join!(change(&owner, &tighter), owner.send("PATCH", &here, Some(&looser), &headers));
+        for answered in [&tightened, &loosened] {
+            assert!(answered.status.is_success() || answered.refused() == "stale_version", "{}", answered.body);
+        }
+        let connection = shown(&owner).await;
+        if tightened.status.is_success() && loosened.status.is_success() {
+            assert_eq!(connection["allowed_pairs"], json!([THIRD]), "{seed}");
+        } else {
+            assert_ne!(tightened.status, loosened.status, "{seed}: one of them holds");
+        }
+        if tightened.status.is_success() {
+            assert_eq!(connection["allowed_pairs"], json!([THIRD]), "{seed}: {connection}");
+        }
+    }
+}
