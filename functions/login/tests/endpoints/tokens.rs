@@ -172,7 +172,7 @@ async fn pr_11_a_change_between_the_check_and_the_commit_leaves_no_token() {
 }
 
 #[tokio::test]
-async fn pr_11_a_token_lives_until_its_last_second() {
+async fn a_token_lives_until_its_last_second() {
     let world = World::new();
     let owner = owner(&world, EMAIL).await;
     let token =
@@ -214,7 +214,7 @@ async fn ss_8_anothers_token_is_not_found_and_not_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn pr_11_fifty_makings_at_once_leave_at_most_twenty() {
+async fn fifty_makings_at_once_leave_at_most_twenty_tokens() {
     let world = World::new();
     let owner = owner(&world, EMAIL).await;
     let mut calls = Vec::new();
