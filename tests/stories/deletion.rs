@@ -62,7 +62,7 @@ async fn erased(world: &World, email: &str) -> bool {
 }
 
 #[tokio::test]
-async fn pr_8_a_deleted_account_is_useless_at_once_and_gone_everywhere_soon() {
+async fn a_deleted_account_is_useless_at_once_and_gone_everywhere_soon() {
     let world = World::seeded(2201);
     let owner = owner_of_everything(&world, "leaver@example.org").await;
     let other = owner_of_everything(&world, "stayer@example.org").await;
@@ -103,7 +103,7 @@ async fn su_5_the_address_is_free_at_once_and_the_erasure_leaves_the_new_account
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pr_8_fifty_deletions_at_once_are_one() {
+async fn fifty_deletions_at_once_are_one() {
     let world = World::seeded(2203);
     let mut owner = world.owner("leaver@example.org").await;
     owner.attaches_a_key().await;
