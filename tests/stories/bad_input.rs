@@ -38,6 +38,9 @@ fn form(route: &Route, owner: &Owner) -> Value {
     match route.path() {
         "/v1/signup" => json!({ "email": "new@example.org", "password": "seven brass lanterns adrift" }),
         "/v1/signup/verify" | "/v1/password-reset/inspect" | "/v1/recovery" | "/v1/recovery/cancel" => json!({ "token": CANARY }),
+        "/v1/password-reset/not-me" | "/v1/email/confirm" | "/v1/email/revoke" => json!({ "token": CANARY }),
+        "/v1/email" => json!({ "email": "elsewhere@example.org" }),
+        "/v1/password" => json!({ "password": "seven brass lanterns adrift" }),
         "/v1/login/unlock/confirm" => json!({ "token": CANARY }),
         "/v1/signup/resend" | "/v1/password-reset" | "/v1/login/unlock" => json!({ "email": "nobody@example.org" }),
         "/v1/login" => json!({ "email": "nobody@example.org", "password": "seven brass lanterns adrift" }),
@@ -73,6 +76,7 @@ fn form(route: &Route, owner: &Owner) -> Value {
         | "/v1/second-factors/passkeys/begin"
         | "/v1/login/passkey/begin"
         | "/v1/step-up/begin"
+        | "/v1/account/release"
         | "/v1/bots/{id}/start" => json!({}),
         other => panic!("a new route: say what it takes: {other}"),
     }

@@ -61,7 +61,8 @@ impl Owner {
     /// Registers a passkey; the whole answer.
     pub async fn adds_a_passkey(&mut self, device: &Authenticator) -> Value {
         let begun = self.stepped_up("POST", "/v1/second-factors/passkeys/begin", Some(&json!({}))).await.ok();
-        let form = json!({ "ceremony": begun["ceremony"], "name": "phone", "credential": device.creates(&begun["options"]) });
+        let form =
+            json!({ "ceremony": begun["ceremony"], "name": "phone", "credential": device.creates(&begun["options"]) });
         let finished = self.post("/v1/second-factors/passkeys/finish", &form).await.ok();
         self.passkey = Some(device.clone());
         finished
@@ -152,8 +153,10 @@ pub fn newest_token(world: &World, email: &str, link: &str) -> String {
         .nth(1)
         .unwrap()
         .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
-        .collect()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '%'))
+        .collect::<String>()
+        // As the page's address is read.
+        .replace("%2E", ".")
 }
 
 fn id_in(answer: &Value, name: &str) -> String {
