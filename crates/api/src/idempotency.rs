@@ -123,7 +123,7 @@ pub(crate) async fn open(
     let request_mac = {
         let under = key.derive("body", "");
         let parts = [creating.method.as_bytes(), creating.target.as_bytes(), creating.body];
-        hex::encode(&*mac(&*under, &parts))
+        hex::encode(*mac(&*under, &parts))
     };
     // EXPOSE: one half of the key that answers are sealed under.
     let seal = creating.token.expose(|token| Seal {

@@ -95,8 +95,8 @@ impl<D: Send + Sync + 'static> Api<D> {
                 .map(|all| all.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>());
             async move {
                 let response = match enforce(&gate, &route, parameters, request).await {
-                    Ok(Enforced::Run(request, None)) => answer(handler(deps, request).await),
-                    Ok(Enforced::Run(request, Some(held))) => held.settle(handler(deps, request).await).await,
+                    Ok(Enforced::Run(request, None)) => answer(handler(deps, *request).await),
+                    Ok(Enforced::Run(request, Some(held))) => held.settle(handler(deps, *request).await).await,
                     Ok(Enforced::Replay(response)) => response,
                     Err(problem) => problem.into_response(),
                 };
@@ -149,7 +149,7 @@ fn finish(mut response: Response) -> Response {
 /// What follows from the policy.
 enum Enforced {
     /// The handler runs; a creating request holds its claim meanwhile.
-    Run(Request, Option<Held>),
+    Run(Box<Request>, Option<Held>),
     /// It was answered before.
     Replay(Response),
 }
@@ -226,7 +226,7 @@ async fn enforce(
         creation: held.as_ref().map(Held::creation),
         if_match: parts.headers.get(header::IF_MATCH).cloned(),
     };
-    Ok(Enforced::Run(request, held))
+    Ok(Enforced::Run(Box::new(request), held))
 }
 
 /// ST-1: spends the proof for exactly this method, path and body.

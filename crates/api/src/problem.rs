@@ -26,7 +26,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<Fault>,
     retry_after_s: Option<u64>,
-    rate_limit: Option<RateLimit>,
+    rate_limit: Option<Box<RateLimit>>,
 }
 
 /// What went wrong and what to do next (RFC 9457).
@@ -194,8 +194,8 @@ impl Problem {
     }
     /// Tells the limit that was met; of the request's source alone (SU-1, RL-6).
     #[must_use]
-    pub const fn with_rate_limit(mut self, limit: RateLimit) -> Self {
-        self.rate_limit = Some(limit);
+    pub fn with_rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(Box::new(limit));
         self
     }
     /// Logs the cause, once, where the request ends. Only the log sees it.
@@ -255,7 +255,7 @@ impl IntoResponse for Problem {
         let mut response = (self.status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(limit) = self.rate_limit {
+        if let Some(limit) = &self.rate_limit {
             limit.write(headers);
         }
         // Who is told to slow down is told for how long.
