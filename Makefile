@@ -57,7 +57,7 @@ bench-hash:
 
 # Whether the time of a refused sign-in tells a known address from an unknown one: effect size over 1,000 samples each (LG-1).
 bench-timing:
-	$(CARGO) bench -p tests --bench login_timing
+	$(CARGO) bench --profile dev -p tests --bench login_timing
 
 # Writes docs/requirements.md and docs/asvs.md with the results of a run of all tests, or of the log of one: LOG=target/gate-test.log.
 requirements:

@@ -1,7 +1,7 @@
 //! LG-1, RL-6: whether the time of a refused sign-in tells a known address from an unknown one. 1,000 samples each, taken in
 //! turns through the whole router; prints the effect size. Never fails: a busy machine is no evidence.
 //!
-//! `cargo bench -p tests --bench login_timing`, or `make bench-timing`.
+//! `make bench-timing`.
 
 use serde_json::json;
 use tests::world::World;

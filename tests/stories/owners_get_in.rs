@@ -48,8 +48,8 @@ async fn attack(world: &World, public: &[&str], round: usize) {
 }
 
 fn cookie(answered: &Answered) -> Option<String> {
-    let cookies = answered.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
-    let found = cookies.filter(|cookie| cookie.starts_with("__Host-device=")).next()?;
+    let mut cookies = answered.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    let found = cookies.find(|cookie| cookie.starts_with("__Host-device="))?;
     Some(found.split(';').next()?.to_owned())
 }
 

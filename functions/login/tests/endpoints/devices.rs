@@ -133,7 +133,7 @@ async fn lg_7_a_new_device_is_told_and_the_first_sign_in_and_a_known_one_are_not
     world.account(EMAIL).await;
     let device = world.log_in(EMAIL).await.device();
     from(&world, &device, PASSWORD).await.session();
-    assert!(world.mails().await.get("signed_in_from_new_device").is_none());
+    assert!(!world.mails().await.contains_key("signed_in_from_new_device"));
     world.log_in(EMAIL).await.session();
     let told = world.notices("signed_in_from_new_device").await;
     assert_eq!((told.len(), told[0]["source"].as_str()), (1, Some("192.0.2.1")));
