@@ -38,6 +38,11 @@ async fn identity(world: &World, pk: &str, sk: &str) -> std::collections::BTreeM
     let found = world.dump("identity").await.into_iter().find(|item| item["pk"] == pk && item["sk"] == sk);
     found.unwrap_or_else(|| panic!("{pk} {sk}"))
 }
+fn api_token_in(made: &Value) -> String {
+    let text = made.to_string();
+    let token = &text[text.find("shp_").unwrap()..];
+    token[..token.find('"').unwrap()].to_owned()
+}
 async fn id(owner: &Owner) -> String {
     owner.get("/v1/me").await.ok()["id"].as_str().unwrap().to_owned()
 }
@@ -79,10 +84,7 @@ async fn pr_11_an_api_token_a_challenge_and_a_proof_die_with_the_password() {
     owner.adds_a_factor().await;
     let form = json!({ "name": "story", "scope": "read", "expires_in_days": 7 });
     let made = owner.stepped_up("POST", "/v1/tokens", Some(&form)).await.ok();
-    let text = made.to_string();
-    let token = &text[text.find("shp_").unwrap()..];
-    let token = &token[..token.find('"').unwrap()];
-    let bearer = format!("Bearer {token}");
+    let bearer = format!("Bearer {}", api_token_in(&made));
     let mut program = owner.clone();
     program.token = None;
     let headers = [("authorization", bearer.as_str())];
@@ -411,10 +413,8 @@ async fn kx_5_the_export_holds_everything_but_secrets_and_nothing_of_others() {
     other.attaches_a_key().await;
     let other_id = id(&other).await;
     world.quiet_minutes(2).await;
-    owner
-        .stepped_up("POST", "/v1/tokens", Some(&json!({ "name": "mine", "scope": "read", "expires_in_days": 7 })))
-        .await
-        .ok();
+    let form = json!({ "name": "mine", "scope": "read", "expires_in_days": 7 });
+    let api_token = api_token_in(&owner.stepped_up("POST", "/v1/tokens", Some(&form)).await.ok());
     let whole = export(&owner, 100).await;
     let kinds: BTreeSet<&str> = whole.iter().map(|item| item["kind"].as_str().unwrap()).collect();
     for kind in
@@ -444,12 +444,23 @@ async fn kx_5_the_export_holds_everything_but_secrets_and_nothing_of_others() {
     for secret in secrets {
         assert!(!text.contains(&secret), "{secret}");
     }
-    // Another's place in a cursor leads nowhere.
-    let foreign = data_encoding::BASE64URL_NOPAD.encode(format!("{{\"b\":[\"{}\",\"\"]}}", "BOT#bot_0").as_bytes());
-    let page = other.get(&format!("/v1/account/export?cursor={foreign}")).await.ok();
-    assert_eq!(page["items"], json!([]));
-    for query in ["cursor=nonsense", "limit=0", "limit=101", "limit=x", "cursor="] {
-        assert_eq!(owner.get(&format!("/v1/account/export?{query}")).await.refused(), "invalid_fields", "{query}");
+    // Another's cursor, and a made-up one, lead nowhere.
+    let first = owner.get("/v1/account/export?limit=3").await.ok();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    for query in [cursor, "nonsense", ""] {
+        let answered = other.get(&format!("/v1/account/export?cursor={query}")).await;
+        assert_eq!(answered.refused(), "cursor_refused", "{query}");
     }
+    for limit in ["0", "101", "x"] {
+        assert_eq!(
+            owner.get(&format!("/v1/account/export?limit={limit}")).await.refused(),
+            "invalid_fields",
+            "{limit}"
+        );
+    }
+    // No API token takes everything away (LG-4).
+    let mut program = owner.clone();
+    program.token = Some(api_token);
+    assert_eq!(program.get("/v1/account/export").await.refused(), "session_required");
     world.no_call_was_refused();
 }
