@@ -340,9 +340,12 @@ async fn user_state_is_written_by_account_functions_and_the_attach_alone_and_by_
     let world = World::seeded(906);
     let (_owner, key) = the_key(&world).await;
     let pk = format!("USER#{}", key.user);
-    for name in ["bots", "tick", "trader", "signer", "shredder", "mailer", "paper-exchange"] {
+    for name in ["bots", "tick", "trader", "signer", "mailer", "paper-exchange"] {
         denied(Role::of(&world, name, &key).writes("identity", &pk, "STATE").await, name);
     }
+    // Whoever erases deleted accounts may remove a state, which opens nothing, and never make or change one.
+    let erasing = Role::of(&world, "shredder", &key).writes("identity", &pk, "STATE").await;
+    denied(erasing.into_iter().take(2), "shredder");
     // Nobody who trades or decides touches connections; who works the outbox does not either.
     for name in ["signup", "login", "bots", "tick", "trader", "mailer", "paper-exchange"] {
         let role = Role::of(&world, name, &key);
