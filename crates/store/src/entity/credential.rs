@@ -130,7 +130,7 @@ impl Store {
         let found = self.read(Table::Identity, &email_key(email)).await?;
         // EV-5: an address that was given up leads to nobody, and is nobody else's either.
         found
-            .filter(|row| row.text_if("user").is_some() && row.0.get("reserved_until").is_none())
+            .filter(|row| row.text_if("user").is_some() && !row.0.contains_key("reserved_until"))
             .map(|row| row.parse("user"))
             .transpose()
     }
