@@ -77,7 +77,7 @@ async fn a_tick_calls_as_often_for_a_thousand_idle_bots_as_for_ten() {
     let of = |operation: &str| many.get(&(Service::DynamoDb, operation.to_owned())).copied().unwrap_or(0);
     assert_eq!((of("GetItem"), of("PutItem"), of("TransactWriteItems")), (1, 1, 1));
     // Market: below, above, time. Sweep: due, three intent states, open deals, active bots, two kinds of jobs, the ledger.
-    assert_eq!(of("Query"), 3 + 9);
+    assert_eq!(of("Query"), 3 + 10);
 }
 
 #[tokio::test]
