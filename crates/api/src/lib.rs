@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod idempotency;
+pub mod lambda;
 pub mod mount;
 mod one_meaning;
 pub mod openapi;
@@ -28,5 +29,5 @@ pub use route::{Method, Policy, Route, Tokens};
 
 /// Runs a router on Lambda behind an API Gateway HTTP API (payload 2.0), until the runtime ends the process.
 pub async fn run_on_lambda(router: axum::Router) -> Result<(), lambda_http::Error> {
-    lambda_http::run(router).await
+    lambda_http::lambda_runtime::run(lambda::service(router)).await
 }
