@@ -447,7 +447,7 @@ async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
         (order(&world, &owner, true).await, order(&world, &other, true).await, order(&world, &owner, false).await);
     let token = world.reset_token(&owner).await;
     let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
-    assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1}));
+    assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1, "recovery": {"stage": "none"}}));
     let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000"}]);
     assert_eq!(
         complete(&world, &token, json!({})).await.is_ok(200),

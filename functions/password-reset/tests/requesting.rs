@@ -288,7 +288,7 @@ async fn pr_7_looking_consumes_nothing_and_a_get_is_no_route() {
         let looked = world.post(INSPECT, json!({"token": token})).await.is_ok(200);
         assert_eq!(
             looked,
-            json!({"factors": ["totp", "recovery_code"], "connections": 2, "bots": 0, "open_orders": 0})
+            json!({"factors": ["totp", "recovery_code"], "connections": 2, "bots": 0, "open_orders": 0, "recovery": {"stage": "none"}})
         );
     }
     for path in [REQUEST, INSPECT, "/v1/password-reset/complete"] {
