@@ -2,6 +2,7 @@
 //! where it wants them.
 
 pub mod contract;
+pub mod forms;
 pub mod problem_pages;
 pub mod runtime_api;
 pub mod world;

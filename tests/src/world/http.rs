@@ -138,10 +138,19 @@ impl Browser {
         for (name, value) in headers {
             request = request.header(*name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.expect("infallible");
+        self.sends(request.body(Body::from(body)).unwrap()).await
+    }
+    /// The product, for who speaks with it by another way than a request.
+    pub fn product(&self) -> axum::Router {
+        self.router.clone()
+    }
+    /// A request that was put together elsewhere.
+    pub async fn sends(&self, request: Request<Body>) -> Answered {
+        let (method, uri) = (request.method().clone(), request.uri().to_string());
+        let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        crate::contract::keeps(method, path, parts.status, &parts.headers, &bytes);
+        crate::contract::keeps(method.as_str(), &uri, parts.status, &parts.headers, &bytes);
         Answered {
             status: parts.status,
             headers: parts.headers,
