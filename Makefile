@@ -7,7 +7,7 @@ ARGS ?=
 # Where tools are kept, as in `.ci/run`.
 CACHE = $(or $(SHEARPIN_CI_CACHE),$(HOME)/.cache/shearpin-ci)
 
-.PHONY: up demo test check openapi contract size bench-cold-start bench-up bench-timing bench-hash walk requirements pages mutants
+.PHONY: up demo test check openapi contract size bench-cold-start bench-up bench-timing bench-hash walk requirements pages mutants races
 
 # Runs the whole product on this machine until Ctrl-C.
 up:
@@ -71,6 +71,10 @@ pages:
 # Changes one thing at a time in the rules of accounts and in the session layer, and shows which change no test notices.
 mutants:
 	infra/mutants.sh $(ARGS)
+
+# Runs every test of things that happen at once 20 times in a row; ARGS=3 for three times.
+races:
+	CARGO="$(CARGO)" tests/races.sh $(ARGS)
 
 # The README's walk with curl against a running `make up`, from sign-up to a fill.
 walk:
