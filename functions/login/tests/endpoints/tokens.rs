@@ -79,7 +79,7 @@ async fn st_1_a_token_is_made_with_a_proof_shown_once_and_told_by_mail() {
         (&"grid (phone)".into(), &"trade".into(), &json!([bot]))
     );
     let items = listed(&world, &owner.session).await;
-    assert_eq!(items, std::slice::from_ref(&shown));
+    assert_eq!(items, std::slice::from_ref(shown));
     assert_eq!(shown["expires_at"], world.now().plus_seconds(7 * 86_400).to_string());
     assert_eq!(world.mails().await.get("token_made"), Some(&1));
     assert!(world.events(owner.user).await.contains(&"token_made".to_owned()));
