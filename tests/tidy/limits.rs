@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use account::WallTime;
 use account::budget::{ChallengeAttempts, FactorBudget, LoginBudget, RESET_MAILS, ResetFactorBudget};
+use account::limits::{LOOSENING_WAIT_H_MAX, LOOSENING_WAIT_H_MIN};
+use account::recovery;
 use store::entity::{
-    budget, ceremony, challenge, device, passkey, proof, reset_token, session, unlock_token, verification,
+    api_token, budget, ceremony, challenge, connection, device, email_change, idempotency, passkey, proof, reset_token,
+    session, unlock_token, verification,
 };
+use store::transaction::make_api_token;
 
 use crate::report;
 use crate::template::Template;
@@ -33,6 +37,18 @@ fn constants() -> BTreeMap<&'static str, i64> {
         ("budget::MAIL_REQUESTS_PER_HOUR_MAX", i64::from(budget::MAIL_REQUESTS_PER_HOUR_MAX)),
         ("budget::MAIL_REQUESTS_PER_MINUTE_MAX", i64::from(budget::MAIL_REQUESTS_PER_MINUTE_MAX)),
         ("budget::HASHES_PER_MINUTE_MAX", i64::from(budget::HASHES_PER_MINUTE_MAX)),
+        ("connection::CONNECTIONS_MAX", of(connection::CONNECTIONS_MAX)),
+        ("make_api_token::TOKENS_MAX", of(make_api_token::TOKENS_MAX)),
+        ("api_token::LIFE_S_MAX", api_token::LIFE_S_MAX),
+        ("LOOSENING_WAIT_H_MIN", i64::from(LOOSENING_WAIT_H_MIN)),
+        ("LOOSENING_WAIT_H_MAX", i64::from(LOOSENING_WAIT_H_MAX)),
+        ("recovery::WAIT_S", recovery::WAIT_S),
+        ("recovery::WINDOW_S", recovery::WINDOW_S),
+        ("recovery::BLOCKED_S", recovery::BLOCKED_S),
+        ("email_change::LIFE_S", email_change::LIFE_S),
+        ("email_change::REVOKE_LIFE_S", email_change::REVOKE_LIFE_S),
+        ("reset_token::NOT_ME_LIFE_S", reset_token::NOT_ME_LIFE_S),
+        ("idempotency::KEPT_S", idempotency::KEPT_S),
         ("session::LIFE_S", session::LIFE_S),
         ("session::IDLE_S", session::IDLE_S),
         ("challenge::LIFE_S", challenge::LIFE_S),
