@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use account::Secret;
 use account::password::Password;
+use account::recovery::Stage;
 use account::token::{Purpose, new_token};
 use api::{Answer, Operation, Problem, Request};
 use schemars::JsonSchema;
@@ -50,6 +51,12 @@ pub async fn complete_recovery(deps: Arc<Deps>, request: Request) -> Result<Answ
     let CompleteRecoveryForm { token, password } = request.json()?;
     let now = deps.host.clock.now();
     let claim = Claim::of(&deps, &token, now).await?;
+    // The mailbox alone must not make the signer refuse everything, cancels and exits too: the fence is raised only for what can
+    // be completed.
+    let waits = deps.store.find_recovery(claim.user.id).await?;
+    if !waits.is_some_and(|found| found.state.stage(claim.user.cred_version, now) == Stage::Ready) {
+        return Err(Problem::recovery_not_ready());
+    }
     let check = new_password::check(&deps, &request, &password, &claim.credential.email, now).await?;
     let hash = new_password::hash(&deps, &password).await?;
     if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? {

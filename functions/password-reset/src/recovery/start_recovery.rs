@@ -55,9 +55,14 @@ pub fn operation() -> Operation {
 /// Starts it.
 pub async fn start_recovery(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem> {
     let RecoveryForm { token } = request.json()?;
-    let claim = Claim::of(&deps, &token, deps.host.clock.now()).await?;
+    let now = deps.host.clock.now();
+    let claim = Claim::of(&deps, &token, now).await?;
     if !claim.credential.has_factor() {
         return Err(Problem::no_second_factor().because("Without a second factor the link alone resets the password."));
+    }
+    // Nor does the mailbox alone make the signer refuse everything: no fence for what will not be started.
+    if let Some(found) = deps.store.find_recovery(claim.user.id).await? {
+        found.state.allows_start(claim.user.cred_version, now).map_err(|refused| problem(refused.into()))?;
     }
     if !deps.store.raise_fence(&claim.user, deps.host.clock.now()).await? {
         return Err(Problem::reset_refused());
