@@ -6,7 +6,7 @@
 //! | identity | `BUDGET#SOURCE#<network>` | `<minute since 1970>` | `counted` N (password hashes); `ttl` N |
 //! | identity | `BUDGET#MAIL#<network>` | `<hour since 1970>` | `counted` N (requests for a mail); `ttl` N |
 //! | identity | `BUDGET#MAILS` | `<minute since 1970>` | `counted` N (of everybody); `ttl` N |
-//! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `DEVICE#<hash>`, `FACTOR`, `STEP_UP`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL`, `UNLOCK_MAIL` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
+//! | identity | `BUDGET#<user>`, or `BUDGET#EMAIL#<SHA-256 of an unknown address>` | `LOGIN`, `DEVICE#<hash>`, `FACTOR`, `STEP_UP`, `RESET_FACTOR`, `RESET_MAIL`, `VERIFY_MAIL`, `UNLOCK_MAIL`, `ADDRESS_CHANGE` | `state` S (JSON of the pure state machine in `account::budget`); `version` N; `ttl` N |
 
 use std::net::IpAddr;
 
@@ -47,6 +47,9 @@ pub enum Kind {
     VerifyMail,
     /// Mails with links that open a closed login.
     UnlockMail,
+    /// Changes of address: apart from the verification mails, which strangers can ask for, so that they keep no owner from
+    /// leaving a mailbox (RL-1).
+    AddressChange,
 }
 
 /// Which bucket a password was charged to (RL-2).
@@ -68,6 +71,7 @@ impl Kind {
             Kind::ResetMail => "RESET_MAIL",
             Kind::VerifyMail => "VERIFY_MAIL",
             Kind::UnlockMail => "UNLOCK_MAIL",
+            Kind::AddressChange => "ADDRESS_CHANGE",
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | `USER#` (check) | credential version and session generation as read |
 //! | `EMAIL_CHANGES#` names this one the newest | no confirmed change can still be taken back |
 //! | `EMAIL_CHANGE#` | there is none of this token |
-//! | the owner's mail budget | as read |
+//! | the owner's budget of changes of address | as read |
 //! | outbox: to the new and to the old address; audit row | there is none of these ids |
 //!
 //! The same writes whether the new address is taken or not: then its mail says nothing, and the token was mailed to nobody.
@@ -42,7 +42,7 @@ pub struct StartingEmailChange<'a> {
     pub revoke: &'a TokenHash,
     /// To the new address and to the old one.
     pub mails: [(JobId, &'a Mail); 2],
-    /// The owner's budget of verification mails, charged.
+    /// The owner's budget of changes of address, charged.
     pub budget: &'a Stored<AllowanceUsed>,
     /// Names the transaction and its audit row.
     pub id: Ulid,
@@ -85,7 +85,7 @@ impl Store {
         let mut writes = vec![same_user(what.user)];
         writes.extend(email_change::puts(user, what.user.cred_version, (what.old, what.new), hashes, now));
         let budget = what.budget;
-        writes.push(budget_write(&Whose::User(user), Kind::VerifyMail, &budget.state, budget.version, now)?);
+        writes.push(budget_write(&Whose::User(user), Kind::AddressChange, &budget.state, budget.version, now)?);
         for (job, mail) in what.mails {
             writes.push(put_mail(job, Some(user), mail, now)?);
         }

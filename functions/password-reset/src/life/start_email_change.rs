@@ -53,7 +53,7 @@ pub async fn start_email_change(deps: Arc<Deps>, mut request: Request) -> Result
         }]));
     }
     let whose = Whose::User(user.id);
-    let found = deps.store.find_budget(&whose, Kind::VerifyMail, AllowanceUsed::FRESH).await?;
+    let found = deps.store.find_budget(&whose, Kind::AddressChange, AllowanceUsed::FRESH).await?;
     let charged = RESET_MAILS.admit(found.state, now).map_err(|_| Problem::too_many_requests().retry_after(600))?;
     let (confirm, revoke) = (
         new_token(Purpose::EmailChange, deps.host.entropy.bytes()),
