@@ -100,8 +100,8 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     let Some(charged) = charge(&deps, &whose, &found, now).await? else { return Err(refused()) };
     let account = found.credential.zip(found.user);
     // A removed password costs what a wrong one does (LG-1).
-    let stored = account.as_ref().and_then(|(credential, _)| credential.hash.as_ref());
-    let verdict = match verify_password(&deps, &password, stored).await {
+    let stored = account.as_ref().and_then(|(credential, _)| credential.hash.clone());
+    let verdict = match verify_password(&deps, &password, stored.as_ref()).await {
         Ok(verdict) => verdict,
         Err(NotCompared::TooLong) => {
             close(&deps, &whose, &charged, account.as_ref().map(|(_, user)| user), &email, now).await?;
@@ -113,9 +113,9 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
             return Err(problem);
         }
     };
-    let (credential, user) = match account {
-        Some(account) if verdict.matches => account,
-        account => {
+    let (credential, user, matched) = match (account, stored) {
+        (Some((credential, user)), Some(stored)) if verdict.matches => (credential, user, stored),
+        (account, _) => {
             close(&deps, &whose, &charged, account.as_ref().map(|(_, user)| user), &email, now).await?;
             return Err(refused());
         }
@@ -124,6 +124,7 @@ pub async fn log_in(deps: Arc<Deps>, request: Request) -> Result<Answer, Problem
     let rehashed = if verdict.needs_rehash { rehash(&deps, &password).await } else { None };
     let right = RightPassword {
         user: &user,
+        matched: &matched,
         rehashed: rehashed.as_ref(),
         replaced: found.replaced.as_ref(),
         bucket: &charged.bucket,

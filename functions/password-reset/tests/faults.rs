@@ -202,6 +202,7 @@ async fn rf_17_a_login_that_verified_the_old_password_leaves_no_session() {
     let owner = world.owner(false).await;
     let older = world.session(&owner).await;
     let verified = world.user(&owner).await;
+    let matched = world.store.find_credential(owner.id).await.unwrap().unwrap().hash.unwrap();
     let (whose, login) = (Whose::User(owner.id), LoginBudget::FRESH.admit(world.clock.at()).unwrap());
     assert!(world.store.write_budget(&whose, Kind::Login, &login, 0, world.clock.at()).await.unwrap());
     let token = world.reset_token(&owner).await;
@@ -213,6 +214,7 @@ async fn rf_17_a_login_that_verified_the_old_password_leaves_no_session() {
     let bucket = Bucket::Common;
     let right = RightPassword {
         user: &verified,
+        matched: &matched,
         rehashed: None,
         replaced: None,
         bucket: &bucket,
@@ -225,6 +227,14 @@ async fn rf_17_a_login_that_verified_the_old_password_leaves_no_session() {
     let arrival = Arrival { device, bucket: Some(&bucket), notice: None };
     let started = world.store.start_session(&right, &session, &fresh.hash, &arrival).await;
     assert!(matches!(started, Err(StartRefused::ChangedMeanwhile)));
+    // One call reads hash and versions, but not at one moment: the old hash with the versions after the reset is no way in.
+    let after = world.user(&owner).await;
+    let torn = RightPassword { user: &after, ..right };
+    let fresh_gen = Session { session_gen: after.session_gen, ..session.clone() };
+    let started = world.store.start_session(&torn, &fresh_gen, &fresh.hash, &arrival).await;
+    assert!(matches!(started, Err(StartRefused::ChangedMeanwhile)));
+    let challenged = world.store.put_challenge(&torn, &fresh.hash, None, now.plus_seconds(60)).await;
+    assert!(matches!(challenged, Err(StartRefused::ChangedMeanwhile)));
     // Even one that got stored carries the old generation.
     world.write(session.writes(&fresh.hash).into()).await;
     assert!(!world.session_is_alive(&fresh.text.expose(String::clone)).await);

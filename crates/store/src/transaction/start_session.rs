@@ -1,9 +1,9 @@
 //! What a right password leads to: a session, or a challenge when a second factor is on (LG-2).
 //!
-//! `start_session` writes: session and its list entry, the device it started from (RL-2), the bucket of the password cleared,
+//! `start_session` writes: session and its list entry, the device it started from (RL-2), the bucket of the password and that of step-ups cleared,
 //! an audit row, perhaps a new hash and a notice (LG-7); the session that the request showed goes (LG-3). Checks: credential version and session generation as read (RF-17: a reset in
-//! between leaves no session).
-//! `put_challenge` writes: the challenge, an audit row, perhaps a new hash; checks the credential version. The budget stays
+//! between leaves no session); the hash is the one that matched, and no second factor is on.
+//! `put_challenge` writes: the challenge, an audit row, perhaps a new hash; checks the versions and the hash. The budget stays
 //! charged until all factors are shown.
 
 use account::budget::LoginBudget;
@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
-use crate::entity::budget::Bucket;
+use crate::entity::budget::{Bucket, Kind};
 use crate::entity::ceremony::Ceremony;
 use crate::entity::device::Knowing;
 use crate::entity::job::{Mail, put_mail};
@@ -39,6 +39,9 @@ pub enum StartRefused {
 #[derive(Debug)]
 pub struct RightPassword<'a> {
     pub user: &'a User,
+    /// The hash that it matched. It and the user's versions are read in one call, but not at one moment: the commit demands
+    /// that it is still the one (RF-17).
+    pub matched: &'a PasswordHash,
     /// PW-2: the hash to store when the parameters changed.
     pub rehashed: Option<&'a PasswordHash>,
     /// LG-3: the session whose token came with the request.
@@ -75,6 +78,9 @@ impl Arrival<'_> {
             // Strangers may be charging the common bucket at this very moment; whoever showed everything is not refused for
             // that (RL-1).
             writes.push(budget::cleared_bucket(user, bucket, &LoginBudget::FRESH, now)?);
+            // RL-1: whoever found an open session can use up the step-ups' bucket without the password, and nothing else would
+            // ever open it again. Whoever has just shown the password guesses none.
+            writes.push(budget::cleared(user, Kind::StepUp, &LoginBudget::FRESH, now)?);
         }
         if let Some((job, mail)) = self.notice {
             writes.push(put_mail(job, Some(user), mail, now)?);
@@ -84,6 +90,9 @@ impl Arrival<'_> {
 }
 
 const REHASH: &str = "SET #hash = :hash, #pepper = :pepper";
+const MATCHED: &str = "#hash = :matched";
+const MATCHED_WITHOUT_FACTOR: &str =
+    "#hash = :matched AND attribute_not_exists(#totp_seed) AND attribute_not_exists(#passkeys)";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
 
 pub(crate) fn same_user(user: &User) -> Write {
@@ -104,15 +113,16 @@ pub(crate) fn settled(result: Result<(), TransactFailed>) -> Result<(), StartRef
 }
 
 impl RightPassword<'_> {
-    // Conditional on nothing but its user's versions, which `same_user` checks in the same commit.
-    fn rehash(&self) -> Option<Write> {
-        let hash = self.rehashed?;
-        Some(
-            Write::update(Table::Identity, credential::key(self.user.id), REHASH)
-                .when("attribute_exists(pk)")
+    /// The credentials as they were compared, with the new hash where there is one.
+    fn as_compared(&self, condition: &'static str) -> Write {
+        let key = credential::key(self.user.id);
+        let write = match self.rehashed {
+            None => Write::check(Table::Identity, key),
+            Some(hash) => Write::update(Table::Identity, key, REHASH)
                 .value(":hash", s(hash.as_phc()))
                 .value(":pepper", s(hash.pepper().as_str())),
-        )
+        };
+        write.when(condition).value(":matched", s(self.matched.as_phc()))
     }
 }
 
@@ -130,7 +140,7 @@ impl Store {
         let versions = (right.user.cred_version, right.user.session_gen);
         writes.extend(arrival.writes(right.user.id, versions, right.now).map_err(StartRefused::Store)?);
         writes.push(audit::put(right.user.id, right.id, "signed_in", Some("password"), right.source, right.now));
-        writes.extend(right.rehash());
+        writes.push(right.as_compared(MATCHED_WITHOUT_FACTOR));
         writes.extend(right.replaced.iter().flat_map(|replaced| replaced.writes()));
         settled(self.transact(&right.id.to_string(), &writes).await)
     }
@@ -155,7 +165,7 @@ impl Store {
             right.source,
             right.now,
         ));
-        writes.extend(right.rehash());
+        writes.push(right.as_compared(MATCHED));
         settled(self.transact(&right.id.to_string(), &writes).await)
     }
 }
