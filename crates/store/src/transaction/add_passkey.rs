@@ -2,7 +2,7 @@
 //!
 //! | write | condition |
 //! | --- | --- |
-//! | `USER#` has_factor, cred_version + 1, what `FactorAdded` does to trading state and freeze (RC-5) | credential version and generation as read |
+//! | `USER#` has_factor, cred_version + 1, what `FactorAdded` does to trading state and freeze (RC-5) | credential version, generation, state and freeze as read |
 //! | `CRED#` passkeys + 1; with the first factor codes_set | number and codes_set as read |
 //! | `CEREMONY#` deleted | this very ceremony, not expired (PK-2) |
 //! | `PASSKEY#` put | there is none of this id |

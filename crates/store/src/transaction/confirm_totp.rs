@@ -3,7 +3,7 @@
 //!
 //! | write | condition |
 //! | --- | --- |
-//! | `USER#` has_factor, cred_version + 1, what `FactorAdded` does to trading state and freeze (RC-5) | credential version and generation as read |
+//! | `USER#` has_factor, cred_version + 1, what `FactorAdded` does to trading state and freeze (RC-5) | credential version, generation, state and freeze as read |
 //! | `CRED#` factor on, totp_last_step, codes_set; the pending part gone | the very pending seed, not expired; no factor on; `totp_last_step < :step` (TP-5, TP-7); codes_set as read |
 //! | `RECOVERY#` ten puts, codes of an earlier set deleted | none: `codes_set` guards them |
 //! | outbox notice, audit row | there is none of these ids |
@@ -43,7 +43,10 @@ pub struct Confirming<'a> {
 
 const FACTOR_ADDED: &str = "SET #has_factor = :true, #cred_version = #cred_version + :one, #trading_state = :state, \
     #cooling_until = :cooling, #held_at = :held, #frozen_until = :frozen_until, #frozen_why = :frozen_why";
-const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
+// State and freeze are written as they were read, and not everything that changes them raises a version: a recovery that
+// starts, a hold that is released, a recovery code at a step-up.
+const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen AND #trading_state = :was_state \
+    AND #cooling_until = :was_cooling AND #held_at = :was_held AND #frozen_until = :was_frozen";
 const TURN_ON_BESIDE: &str = "SET #totp_seed = :seed, #enrolled_at = :now, #totp_last_step = :step \
     REMOVE #pending_seed, #pending_until, #pending_tries";
 const PENDING_BESIDE: &str = "#pending_seed = :seed AND #pending_until > :now AND attribute_not_exists(#totp_seed) \
@@ -103,6 +106,7 @@ impl Store {
 /// The user with a factor more, if versions are as read: what `FactorAdded` does to trading state and freeze (RC-5).
 pub(super) fn with_factor_added(user: &User, now: WallTime) -> Write {
     let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorAdded, now));
+    let (was_state, was_cooling, was_held) = trading_state_parts(user.trading_state);
     let frozen = user.frozen.after(SecurityEvent::FactorAdded, now);
     Write::update(Table::Identity, user::key(user.id), FACTOR_ADDED)
         .when(SAME)
@@ -113,6 +117,10 @@ pub(super) fn with_factor_added(user: &User, now: WallTime) -> Write {
         .value(":state", s(state))
         .value(":cooling", n(cooling))
         .value(":held", n(held))
+        .value(":was_state", s(was_state))
+        .value(":was_cooling", n(was_cooling))
+        .value(":was_held", n(was_held))
+        .value(":was_frozen", n(user.frozen.frozen_until().ms()))
         .value(":frozen_until", n(frozen.frozen_until().ms()))
         .value(":frozen_why", s(frozen_why(frozen)))
 }

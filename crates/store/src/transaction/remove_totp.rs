@@ -48,7 +48,8 @@ pub struct Removing<'a> {
 const TRIES_MAX: usize = 4;
 const FACTOR_REMOVED: &str = "SET #has_factor = :false, #cred_version = #cred_version + :one, #session_gen = :next_gen, \
     #trading_state = :state, #cooling_until = :cooling, #held_at = :held";
-const AS_READ: &str = "#cred_version = :cred_version AND #session_gen = :session_gen AND #conn_set_version = :set";
+const AS_READ: &str = "#cred_version = :cred_version AND #session_gen = :session_gen AND #conn_set_version = :set \
+    AND #trading_state = :was_state AND #cooling_until = :was_cooling AND #held_at = :was_held";
 const TURN_OFF: &str = "REMOVE #totp_seed, #enrolled_at, #pending_seed, #pending_until, #pending_tries, #codes_set";
 const LEAVE_PASSKEYS: &str = "REMOVE #totp_seed, #enrolled_at, #pending_seed, #pending_until, #pending_tries";
 const ON_BESIDE: &str = "attribute_exists(#totp_seed) AND attribute_exists(#passkeys)";
@@ -136,6 +137,8 @@ pub(super) fn with_factor_removed(user: &User, is_last: bool, now: WallTime) -> 
     if !is_last {
         return write.when(SAME);
     }
+    // A recovery that starts changes the state and no version: its longer cooling-off must not be written over.
+    let (was_state, was_cooling, was_held) = trading_state_parts(user.trading_state);
     let (state, cooling, held) = trading_state_parts(user.trading_state.after(SecurityEvent::FactorRemoved, now));
     write
         .when(AS_READ)
@@ -144,6 +147,9 @@ pub(super) fn with_factor_removed(user: &User, is_last: bool, now: WallTime) -> 
         .value(":state", s(state))
         .value(":cooling", n(cooling))
         .value(":held", n(held))
+        .value(":was_state", s(was_state))
+        .value(":was_cooling", n(was_cooling))
+        .value(":was_held", n(was_held))
 }
 
 /// The acting session under the raised generation. No authentication took place, so it keeps its token; a session made before
