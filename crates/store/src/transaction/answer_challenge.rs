@@ -3,7 +3,7 @@
 //! `charge_challenge` writes: the factor budget (at the version read), the challenge's attempts (as read). Of many answers at
 //! once one is evaluated (TP-9, RL-3).
 //! `answer_challenge` writes: the challenge deleted, the factor spent (TP-5), session and list entry, the device it started
-//! from (RL-2), all three budgets cleared (TP-10a), an audit row, perhaps a notice (LG-7); for a recovery code the generation raised, entries frozen and a notice (RC-5); the session that the request
+//! from (RL-2), all three budgets cleared (TP-10a), an audit row, perhaps a notice (LG-7); for a recovery code generation and credential version raised, entries frozen and a notice (RC-5); the session that the request
 //! showed goes (LG-3). Checks: credential version and generation as read.
 //! `refuse_challenge` writes an audit row and perhaps a notice; with the tenth failure in a row that is the one that the
 //! login is closed, with the link that opens it (TP-10).
@@ -15,7 +15,7 @@ use account::id::JobId;
 use account::recovery::{CancelledBy, Stage};
 use account::security_event::SecurityEvent;
 use account::token::TokenHash;
-use account::{SessionGeneration, UserId, WallTime};
+use account::{CredentialVersion, SessionGeneration, UserId, WallTime};
 use ulid::Ulid;
 
 use crate::attribute::{n, s};
@@ -83,7 +83,8 @@ pub enum Told<'a> {
 
 const COUNT: &str = "SET #attempts = :next";
 const AS_READ: &str = "attribute_exists(pk) AND #attempts = :attempts";
-const RECOVERED: &str = "SET #session_gen = :next, #frozen_until = :frozen_until, #frozen_why = :frozen_why";
+const RECOVERED: &str =
+    "SET #session_gen = :next, #cred_version = :next_cred, #frozen_until = :frozen_until, #frozen_why = :frozen_why";
 const SAME: &str = "#cred_version = :cred_version AND #session_gen = :session_gen";
 
 impl Store {
@@ -172,6 +173,7 @@ impl Store {
                     .value(":cred_version", n(user.cred_version.value()))
                     .value(":session_gen", n(user.session_gen.value()))
                     .value(":next", n(generation_after(user, factor).value()))
+                    .value(":next_cred", n(credentials_after(user, factor).value()))
                     .value(":frozen_until", n(frozen.frozen_until().ms()))
                     .value(":frozen_why", s(frozen_why(frozen)))
             }
@@ -187,7 +189,7 @@ impl Store {
         ];
         writes.extend(factor.writes(user.id, *now));
         writes.extend(session.writes(token));
-        let versions = (user.cred_version, session.session_gen);
+        let versions = (credentials_after(user, factor), session.session_gen);
         writes.extend(arrival.writes(user.id, versions, *now).map_err(StartRefused::Store)?);
         writes.extend(replaced.iter().flat_map(|replaced| replaced.writes()));
         if let Some((job, mail)) = notice {
@@ -218,6 +220,14 @@ pub const fn generation_after(user: &User, factor: &Factor) -> SessionGeneration
     match factor {
         Factor::Totp(_) | Factor::Passkey(_) => user.session_gen,
         Factor::RecoveryCode(_) => user.session_gen.next(),
+    }
+}
+
+/// A recovery code voids what was mailed or begun before, and API tokens, as the event table has it (RC-5, EV-2).
+const fn credentials_after(user: &User, factor: &Factor) -> CredentialVersion {
+    match factor {
+        Factor::Totp(_) | Factor::Passkey(_) => user.cred_version,
+        Factor::RecoveryCode(_) => user.cred_version.next(),
     }
 }
 
