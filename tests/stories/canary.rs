@@ -195,6 +195,9 @@ async fn g_4_after_the_shred_no_file_holds_the_api_secret_or_the_wrapped_key() {
     world.no_call_was_refused();
 }
 
+/// Headers, or what an answer shows and where.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A walk that keeps every secret it was given or has typed, and every answer with the names of what it may show.
 struct Walk<'a> {
     world: &'a World,
@@ -247,7 +250,7 @@ impl Walk<'_> {
         method: &str,
         path: &str,
         body: Option<&Value>,
-        more: (&[(&str, &str)], &[(&str, &str)]),
+        more: (Pairs<'_>, Pairs<'_>),
     ) -> Answered {
         let (headers, shows) = more;
         let text = body.map(Value::to_string);

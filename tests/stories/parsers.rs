@@ -493,7 +493,7 @@ fn no_id_is_taken_for_somebody_elses_or_upsets_a_route() {
 #[test]
 fn no_event_of_the_gateway_ends_a_function() {
     let (runtime, world, owner) = everything(2406);
-    let service = api::lambda::service(owner.product());
+    let service = api::lambda::on_lambda(owner.product());
     let methods: &[&str] = &["GET", "POST", "DELETE", "PATCH", "PUT", "HEAD", "OPTIONS", "TRACE", "get", "M-SEARCH"];
     // As the gateway gives it: decoded, so that anything may stand in it.
     let path = prop_oneof![

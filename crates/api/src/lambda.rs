@@ -22,7 +22,7 @@ pub type OnLambda = MapRequest<
 const ADDRESS_BYTES_MAX: usize = 10_240;
 
 /// The router behind an API Gateway HTTP API (payload 2.0).
-pub fn service(router: axum::Router) -> OnLambda {
+pub fn on_lambda(router: axum::Router) -> OnLambda {
     Adapter::from(router).map_request(harmless)
 }
 

@@ -29,5 +29,5 @@ pub use route::{Method, Policy, Route, Tokens};
 
 /// Runs a router on Lambda behind an API Gateway HTTP API (payload 2.0), until the runtime ends the process.
 pub async fn run_on_lambda(router: axum::Router) -> Result<(), lambda_http::Error> {
-    lambda_http::lambda_runtime::run(lambda::service(router)).await
+    lambda_http::lambda_runtime::run(lambda::on_lambda(router)).await
 }
