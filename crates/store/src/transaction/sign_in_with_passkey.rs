@@ -2,7 +2,9 @@
 //!
 //! writes: the passkey's counter and its ceremony (PK-1, PK-2), session and list entry, the device it started from (RL-2), the
 //! budgets of second factors cleared (TP-10a), an audit row, perhaps a notice (LG-7); a recovery under way ends (PR-14); the
-//! session that the request showed goes (LG-3). Checks: credential version and generation as read (RF-17).
+//! session that the request showed goes (LG-3). Checks: credential version and generation as read (RF-17); that there still is
+//! a password: an account without one is closed to every way in but the reset (LG-4), and what was read of it is in one call
+//! with the versions, but not of one moment.
 //!
 //! The passwords' buckets are not touched: none was charged, and strangers' guesses stay counted.
 
@@ -13,16 +15,17 @@ use account::budget::{FactorBudget, ResetFactorBudget};
 use account::token::TokenHash;
 use ulid::Ulid;
 
-use crate::Store;
-use crate::entity::audit;
 use crate::entity::budget::{Kind, cleared};
 use crate::entity::passkey::PasskeyUse;
 use crate::entity::recovery::StoredRecovery;
 use crate::entity::session::Session;
 use crate::entity::user::User;
+use crate::entity::{audit, credential};
 use crate::transaction::answer_challenge::ends_recovery;
 use crate::transaction::end_session::Replaced;
 use crate::transaction::start_session::{Arrival, StartRefused, same_user, settled};
+use crate::write::Write;
+use crate::{Store, Table};
 
 /// A verified answer.
 #[derive(Debug)]
@@ -42,12 +45,15 @@ pub struct SigningIn<'a> {
     pub now: WallTime,
 }
 
+const NOT_CLOSED: &str = "attribute_exists(#hash)";
+
 impl Store {
     /// Starts the session. Budgets are cleared unread: whoever charges them at this moment keeps nobody out (RL-1).
     pub async fn sign_in_with_passkey(&self, signing: &SigningIn<'_>) -> Result<(), StartRefused> {
         let SigningIn { user, used, session, token, replaced, arrival, recovery, id, source, now } = signing;
         let mut writes = vec![
             same_user(user),
+            Write::check(Table::Identity, credential::key(user.id)).when(NOT_CLOSED),
             cleared(user.id, Kind::Factor, &FactorBudget::FRESH, *now).map_err(StartRefused::Store)?,
             // TP-10a: all factors were shown.
             cleared(user.id, Kind::ResetFactor, &ResetFactorBudget::FRESH, *now).map_err(StartRefused::Store)?,

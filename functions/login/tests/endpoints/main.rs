@@ -6,6 +6,7 @@
 mod list;
 mod devices;
 mod log;
+mod passkeys;
 mod passwords;
 mod second_factor;
 mod sessions;

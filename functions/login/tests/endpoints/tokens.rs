@@ -1,9 +1,11 @@
 //! API tokens: made with all factors, shown once, dead with what they were made under.
 
-use account::token::{Purpose, TokenHash};
+use account::token::{Purpose, TokenHash, new_api_token};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use store::Table;
+use store::entity::api_token::list_key;
 
 use crate::world::{Answered, Call, EMAIL, PASSWORD, World, call, post};
 
@@ -199,6 +201,34 @@ async fn pr_11_a_revoked_token_is_refused_on_the_very_next_request() {
     assert!(world.events(owner.user).await.contains(&"token_revoked".to_owned()));
     revoke(id(&one), owner.session.clone());
     world.send(revoke(id(&one), owner.session.clone())).await.refused(404, "not_found");
+}
+
+/// A repeated making puts another text in the place of the first one's; the revocation has read the first one's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pr_11_a_token_whose_text_is_replaced_while_it_is_revoked_is_not_left_alive() {
+    let world = World::new();
+    let owner = owner(&world, EMAIL).await;
+    let made = make(&world, &owner.session, &form()).await;
+    let gate = world.pause_before("TransactWriteItems");
+    let revoking = {
+        let (world, session, id) = (world.clone(), owner.session.clone(), id(&made));
+        tokio::spawn(async move { world.send(call("DELETE", &format!("/v1/tokens/{id}")).bearer(&session)).await })
+    };
+    gate.reached().await;
+    let first = TokenHash::of(Purpose::ApiToken, &secret(&made));
+    let token = world.store.find_api_token(&first).await.unwrap().unwrap();
+    let left = world.store.read(Table::Identity, &list_key(owner.user, token.id)).await.unwrap();
+    let again = new_api_token([7; 32]);
+    let writes = token.writes(&again.hash, left.as_ref()).unwrap();
+    world.store.transact("again", &writes).await.unwrap();
+    // EXPOSE: the program that repeated the making got it.
+    let again = again.text.expose(String::clone);
+    assert!(lives(&world, &again).await && !lives(&world, &secret(&made)).await);
+    gate.open();
+    assert_eq!(revoking.await.unwrap().status, 204);
+    assert!(!lives(&world, &again).await && !lives(&world, &secret(&made)).await);
+    assert!(listed(&world, &owner.session).await.is_empty());
+    assert_eq!(world.mails().await.get("token_revoked"), Some(&1));
 }
 
 #[tokio::test]
