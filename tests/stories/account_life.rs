@@ -464,3 +464,14 @@ async fn kx_5_the_export_holds_everything_but_secrets_and_nothing_of_others() {
     assert_eq!(program.get("/v1/account/export").await.refused(), "session_required");
     world.no_call_was_refused();
 }
+
+#[tokio::test]
+async fn rl_1_strangers_who_ask_for_mails_keep_no_owner_at_an_address() {
+    let world = World::seeded(2190);
+    let owner = world.owner("owner@example.org").await;
+    let stranger = world.stranger(&owner.email);
+    for _ in 0..5 {
+        stranger.post("/v1/signup/resend", &json!({ "email": owner.email })).await.ok();
+    }
+    assert_eq!(asks_for(&owner, "new@example.org").await.status, 202);
+}

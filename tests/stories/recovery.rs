@@ -145,10 +145,7 @@ async fn pr_14_without_a_second_factor_there_is_nothing_to_recover() {
     assert_eq!(owner.delete("/v1/recovery").await.refused(), "recovery_refused");
     let form = json!({ "token": token, "password": NEW });
     assert_eq!(owner.post("/v1/recovery/complete", &form).await.refused(), "recovery_not_ready");
-    assert!(
-        owner.post("/v1/password-reset/complete", &form).await.status.is_success(),
-        "no refusal used the link up"
-    );
+    assert!(owner.post("/v1/password-reset/complete", &form).await.status.is_success(), "no refusal used the link up");
 }
 
 #[tokio::test]
@@ -171,4 +168,31 @@ async fn pr_14_of_50_starts_cancels_and_completions_at_once_one_wins() {
     );
     let won = |all: &[tests::world::Answered]| all.iter().filter(|a| a.status.is_success()).count();
     assert_eq!(won(&cancelled) + won(&completed), 1);
+}
+
+#[tokio::test]
+async fn pr_14_what_the_mailbox_asks_for_in_vain_fences_nothing() {
+    let world = World::seeded(1409);
+    let (mut owner, thief) = owner_and_thief(&world).await;
+    owner.signs_in().await;
+    let fencing = async || {
+        let items = world.dump("identity").await;
+        let states = items.into_iter().filter(|item| item["sk"] == "STATE");
+        states.map(|item| item["fencing_until"].to_string()).collect::<Vec<_>>()
+    };
+    let before = fencing().await;
+    assert_eq!(complete(&thief, &world).await.refused(), "recovery_not_ready");
+    assert_eq!(fencing().await, before, "none is under way");
+    start(&thief, &world).await;
+    world.clock.advance(60);
+    let before = fencing().await;
+    let token = link(&thief, &world).await;
+    assert_eq!(thief.post("/v1/recovery", &json!({ "token": token })).await.refused(), "recovery_under_way");
+    let form = json!({ "token": token, "password": NEW });
+    assert_eq!(thief.post("/v1/recovery/complete", &form).await.refused(), "recovery_not_ready");
+    assert_eq!(fencing().await, before, "it waits");
+    assert!(owner.delete("/v1/recovery").await.status.is_success());
+    assert_eq!(thief.post("/v1/recovery", &json!({ "token": token })).await.refused(), "recovery_blocked");
+    assert_eq!(thief.post("/v1/recovery/complete", &form).await.refused(), "recovery_not_ready");
+    assert_eq!(fencing().await, before, "it was stopped");
 }

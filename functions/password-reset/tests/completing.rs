@@ -523,6 +523,9 @@ async fn tp_10_a_completed_reset_opens_the_login_again() {
     assert_eq!((login().await.state, factor().await.state), (closed, spent), "the mailbox alone opens nothing");
     complete(&world, &token, json!({"totp": world.code(&owner)})).await.is_ok(200);
     assert!(login().await.state.admit(now).is_ok() && factor().await.state.allows_password_login());
+    // RL-1: nor do step-ups stay closed that whoever had a session used up.
+    let step_up = world.store.find_budget(&whose, Kind::StepUp, closed).await.unwrap();
+    assert_eq!(step_up.state, LoginBudget::FRESH);
     // A guess that was under way counts from the new version on, or not at all.
     assert!(!world.store.write_budget(&whose, Kind::Login, &closed, 1, now).await.unwrap());
 }

@@ -284,7 +284,7 @@ async fn whatever_changes_under_a_confirmation_aborts_it() {
     let state =
         |expression: &'static str| move |owner: &Owner| Write::update(Table::Identity, user::key(owner.id), expression);
     type Change = Box<dyn Fn(&Owner, u64) -> Write>;
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 10] = [
         ("another enrolment", Box::new(move |o, _| credential("SET #pending_seed = :s")(o).value(":s", s("another")))),
         ("its time is up", Box::new(move |o, _| credential("SET #pending_until = :n")(o).value(":n", n(1)))),
         ("a factor came", Box::new(move |o, _| credential("SET #totp_seed = :s")(o).value(":s", s("another")))),
@@ -292,6 +292,10 @@ async fn whatever_changes_under_a_confirmation_aborts_it() {
         ("a set of codes came", Box::new(move |o, _| credential("SET #codes_set = :s")(o).value(":s", s("another")))),
         ("the credentials changed", Box::new(move |o, _| state("SET #cred_version = :n")(o).value(":n", n(9)))),
         ("all sessions ended", Box::new(move |o, _| state("SET #session_gen = :n")(o).value(":n", n(9)))),
+        // PR-14, RC-5: these raise no version, and must not be written over.
+        ("it cools off", Box::new(move |o, _| state("SET #cooling_until = :n")(o).value(":n", n(9)))),
+        ("it was released", Box::new(move |o, _| state("SET #held_at = :n")(o).value(":n", n(9)))),
+        ("it was frozen", Box::new(move |o, _| state("SET #frozen_until = :n")(o).value(":n", n(9)))),
     ];
     for (name, change) in changes {
         let world = Arc::new(world());
@@ -477,6 +481,24 @@ async fn lg_5_a_real_key_attached_in_between_keeps_the_factor() {
     world.attach(&owner, "paper").await;
     gate.open();
     removing.await.unwrap().is_ok(204);
+}
+
+#[tokio::test]
+async fn pr_14_a_recovery_that_starts_in_between_keeps_its_longer_cooling_off() {
+    let world = Arc::new(world());
+    let owner = Arc::new(world.owner(true).await);
+    let session = world.session(&owner).await;
+    let gate = Arc::new(Gate::default());
+    world.fault("TransactWriteItems", Act::PauseBefore(gate.clone()));
+    let (w, o, t) = (world.clone(), owner.clone(), session.clone());
+    let removing = tokio::spawn(async move { stepped_up(&w, &o, &t, "DELETE", TOTP).await });
+    gate.reached().await;
+    let until = world.clock.at().plus_seconds(96 * 3600);
+    let cools = Write::update(Table::Identity, user::key(owner.id), "SET #trading_state = :s, #cooling_until = :u");
+    world.write(vec![cools.value(":s", s("COOLING")).value(":u", n(until.ms()))]).await;
+    gate.open();
+    removing.await.unwrap().is_ok(204);
+    assert_eq!(world.user(&owner).await.trading_state, TradingState::Cooling { until });
 }
 
 #[tokio::test]

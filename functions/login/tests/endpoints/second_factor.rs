@@ -265,6 +265,22 @@ async fn rc_5_a_recovery_code_ends_all_sessions_freezes_entries_and_tells_the_ow
 }
 
 #[tokio::test]
+async fn ev_2_a_sign_in_by_recovery_code_voids_what_was_begun_before() {
+    let world = World::new();
+    let user = world.account_with_totp(EMAIL).await;
+    let codes = world.recovery_codes(user).await;
+    let (earlier, answered) = (world.challenge(user).await, world.challenge(user).await);
+    let before = world.store.find_user(user).await.unwrap().unwrap();
+    let new = world.send(answer(&answered, "recovery_code", &codes[0])).await.session();
+    let after = world.store.find_user(user).await.unwrap().unwrap();
+    assert_eq!(after.cred_version, before.cred_version.next());
+    world.advance(60);
+    world.send(answer(&earlier, "totp", &world.code(0))).await.refused(401, "challenge_refused");
+    world.send(me(&new)).await.json();
+    world.send(answer(&world.challenge(user).await, "totp", &world.code(0))).await.session();
+}
+
+#[tokio::test]
 async fn rf_31_a_key_service_that_is_down_costs_neither_challenge_nor_budget() {
     let world = World::new();
     let user = world.account_with_totp(EMAIL).await;

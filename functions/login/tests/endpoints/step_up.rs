@@ -3,7 +3,7 @@
 use account::token::{Purpose, TokenHash};
 use serde_json::{Value, json};
 
-use crate::world::{Answered, Call, EMAIL, PASSWORD, World, answer, call, log_in, post};
+use crate::world::{Answered, Call, EMAIL, PASSWORD, World, answer, call, log_in, me, post};
 
 const BODY: &str = r#"{"exchange":"paper"}"#;
 
@@ -126,6 +126,22 @@ async fn tp_10_an_open_session_without_the_password_cannot_close_the_login() {
     }
     assert_eq!((world.failures(user, "STEP_UP").await, world.failures(user, "FACTOR").await), (12, 0));
     world.log_in(EMAIL).await.challenge();
+}
+
+#[tokio::test]
+async fn rl_1_step_ups_that_an_open_session_used_up_come_back_with_the_owners_password() {
+    for with_factor in [false, true] {
+        let world = World::new();
+        let user = if with_factor { world.account_with_totp(EMAIL).await } else { world.account(EMAIL).await };
+        world.exhaust(user, "STEP_UP", 100).await;
+        let session = if with_factor { signed_in(&world).await } else { world.log_in(EMAIL).await.session() };
+        assert_eq!(world.failures(user, "STEP_UP").await, 0, "with a factor: {with_factor}");
+        // Nothing but the password opens it: a session that is there already does not.
+        world.exhaust(user, "STEP_UP", 100).await;
+        world.advance(86_400 / 4);
+        world.send(me(&session)).await;
+        assert_eq!(world.failures(user, "STEP_UP").await, 100);
+    }
 }
 
 #[tokio::test]
