@@ -33,3 +33,18 @@ async fn the_binary_signs_in_and_refuses_like_the_local_host() {
     assert_eq!(there["headers"]["content-type"], "application/problem+json");
     world.no_call_was_refused();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_cannot_be_written_ends_no_process() {
+    let world = World::beside_the_system_clock(42);
+    let mut lambda = Lambda::start(&world, "login", env!("CARGO_BIN_EXE_login")).await;
+    for (query, header) in
+        [("a=<b> \"c\"", ("accept", "*/*")), ("", ("x-forwarded-proto", "no scheme")), ("", ("host", "xn--a"))]
+    {
+        let mut event = http_event("GET", "/v1/me", &[], None);
+        event["rawQueryString"] = json!(query);
+        event["headers"][header.0] = json!(header.1);
+        let answer = lambda.invoke(&event).await.expect("an answer");
+        assert_eq!(answer["statusCode"], 401, "{query} {header:?}: {answer}");
+    }
+}
