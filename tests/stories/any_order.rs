@@ -134,6 +134,8 @@ struct Known {
     /// The passwords that are right now.
     passwords: [Option<usize>; 2],
     last_code: String,
+    /// Whether a call that succeeded has spent it (TP-5): a code that no effect used is still good within its time.
+    spent: bool,
     /// What succeeded, so that the test can tell that its sequences get anywhere.
     reached: BTreeSet<&'static str>,
 }
@@ -160,11 +162,11 @@ impl Model<'_> {
             Code::Again => form["totp"] = json!(self.known.last_code),
             Code::Right => {
                 self.known.last_code = self.owner.fresh_code();
+                self.known.spent = false;
                 form["totp"] = json!(self.known.last_code);
-                return true;
             }
         }
-        false
+        !matches!(code, Code::Wrong) && !self.known.spent
     }
     fn collect_mail(&mut self) {
         for address in [self.owner.email.clone(), "plain@example.org".into()] {
@@ -272,6 +274,7 @@ impl Model<'_> {
                     self.known.reached.insert(if was.factor { "reset with a factor" } else { "reset" });
                     assert_eq!(used_now, 1, "PR-10: {call:?} used up no link of this user");
                     assert!(!was.factor || showed, "PR-9: {call:?} had no factor");
+                    self.known.spent |= was.factor;
                     self.known.passwords[place] = Some(*password);
                 }
                 Call::CompleteRecovery { password, .. } => {
@@ -325,6 +328,7 @@ impl Model<'_> {
                 let (_, account) = &self.known.challenges[challenge % self.known.challenges.len()];
                 assert_eq!(*whose, self.known.users[*account], "a challenge of another account");
                 assert!(showed && *account == WITH_FACTOR, "LG-2: no right and fresh code");
+                self.known.spent = true;
             }
             _ => panic!("LG-2, PR-11: {call:?} began a session"),
         }
@@ -345,6 +349,8 @@ async fn run(calls: Vec<Call>, seed: u64) -> BTreeSet<&'static str> {
         challenges: Vec::new(),
         passwords: [Some(0), Some(0)],
         last_code: owner.code(),
+        // The sign-in just now.
+        spent: true,
         reached: BTreeSet::new(),
     };
     debug_assert_eq!(PLAIN, 1);
