@@ -55,9 +55,12 @@ const POWERS: &[(&str, &[&str])] = &[
     ("breached-passwords", &["function-login", "function-password-reset", "function-signup"]),
     ("dynoxide-rs", &["emulators"]),
     ("identity-key", &["function-login", "function-password-reset", "function-second-factor", "function-signup"]),
+    // Passkeys stay with the functions that ask for one.
+    ("passkey", &["function-login", "function-password-reset", "function-second-factor"]),
     ("reqwest", &["wire"]),
     ("rusqlite", &["emulators"]),
     ("vault", &["function-connections", "function-shredder", "function-signer"]),
+    ("webauthn-rs", &["passkey"]),
 ];
 /// Grants of `POWERS` beyond it, with the reason. May only shrink.
 const POWERS_LENT: &[(&str, &str)] = &[];

@@ -2,7 +2,6 @@
 //! offered yet, so the store is asked itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::allow_attributes, reason = "a test file")]
 
-#[allow(dead_code, reason = "of the world, not every test file uses every part")]
 #[path = "../../../crates/vault/tests/world/mod.rs"]
 mod world;
 
