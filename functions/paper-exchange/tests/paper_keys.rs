@@ -19,7 +19,7 @@ use world::World;
 async fn post(router: &axum::Router, token: Option<&str>, body: &str) -> (u16, Value) {
     let mut request = http::Request::post("/v1/paper/keys")
         .header("content-type", "application/json")
-        .header("idempotency-key", format!("key-of-{}", hex::encode(body)));
+        .header("idempotency-key", format!("a-key-of-a-test-{}", hex::encode(body)));
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
