@@ -196,3 +196,31 @@ async fn pr_14_what_the_mailbox_asks_for_in_vain_fences_nothing() {
     assert_eq!(thief.post("/v1/recovery/complete", &form).await.refused(), "recovery_not_ready");
     assert_eq!(fencing().await, before, "it was stopped");
 }
+
+#[tokio::test]
+async fn pr_14_a_recovery_that_starts_under_a_sign_in_does_not_outlive_it_unseen() {
+    let world = World::seeded(1410);
+    let (mut owner, thief) = owner_and_thief(&world).await;
+    let given = owner.log_in().await.ok();
+    let form = json!({ "challenge": given["challenge"]["id"], "totp": owner.fresh_code() });
+    let gate = world.pause_before("login", "Decrypt");
+    let browser = owner.clone();
+    let answering = tokio::spawn(async move { browser.post("/v1/login/second-factor", &form).await });
+    gate.reached().await;
+    start(&thief, &world).await;
+    gate.open();
+    assert_eq!(answering.await.unwrap().refused(), "challenge_refused", "it looked before there was one");
+    owner.signs_in().await;
+    hours(&world, 73).await;
+    assert_eq!(complete(&thief, &world).await.refused(), "recovery_not_ready");
+}
+
+#[tokio::test]
+async fn pr_14_the_link_of_a_deleted_account_cancels_nothing() {
+    let world = World::seeded(1411);
+    let (owner, thief) = owner_and_thief(&world).await;
+    start(&thief, &world).await;
+    let cancel = json!({ "token": cancel_link(&owner, &world) });
+    assert!(owner.stepped_up("DELETE", "/v1/account", None).await.status.is_success());
+    assert_eq!(thief.post("/v1/recovery/cancel", &cancel).await.refused(), "recovery_refused");
+}

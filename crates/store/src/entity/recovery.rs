@@ -75,6 +75,15 @@ impl StoredRecovery {
     }
 }
 
+/// The check that the latest recovery is still the one that was read, or that there still is none.
+pub(crate) fn as_read(user: UserId, found: Option<&StoredRecovery>) -> Write {
+    let check = Write::check(Table::Identity, key(user));
+    match found {
+        None => check.when("attribute_not_exists(pk)"),
+        Some(found) => check.when("#version = :version").value(":version", n(found.version)),
+    }
+}
+
 /// The write of a cancelling link.
 pub fn put_cancel(user: UserId, hash: &TokenHash, now: WallTime) -> Write {
     let row = Row::keyed(&cancel_key(hash))

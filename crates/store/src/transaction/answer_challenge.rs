@@ -21,7 +21,7 @@ use ulid::Ulid;
 use crate::attribute::{n, s};
 use crate::entity::budget::{Kind, Stored, Whose, budget_write, cleared};
 use crate::entity::job::{Mail, put_mail};
-use crate::entity::recovery::StoredRecovery;
+use crate::entity::recovery::{StoredRecovery, as_read};
 use crate::entity::session::Session;
 use crate::entity::unlock_token::UnlockLink;
 use crate::entity::user::{User, frozen_why};
@@ -200,7 +200,8 @@ impl Store {
     }
 }
 
-/// PR-14: whoever signs in with a second factor has not lost it.
+/// PR-14: whoever signs in with a second factor has not lost it. Where none was under way, none has begun since: it would
+/// outlive this sign-in unseen.
 pub(crate) fn ends_recovery(
     user: &User,
     recovery: Option<&StoredRecovery>,
@@ -211,7 +212,7 @@ pub(crate) fn ends_recovery(
         Some(found) if found.state.stage(user.cred_version, now) != Stage::Over => {
             cancel_writes(user.id, found.clone(), CancelledBy::SecondFactor, written_by, now)
         }
-        Some(_) | None => Ok(Vec::new()),
+        found => Ok(vec![as_read(user.id, found)]),
     }
 }
 

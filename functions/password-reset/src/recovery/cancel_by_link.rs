@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use account::Secret;
-use account::recovery::CancelledBy;
+use account::recovery::{CancelledBy, Stage};
 use account::token::{Purpose, TokenHash};
 use api::{Answer, Operation, Problem, Request};
 use schemars::JsonSchema;
@@ -33,8 +33,12 @@ pub async fn cancel_by_link(deps: Arc<Deps>, request: Request) -> Result<Answer,
     let CancelForm { token } = request.json()?;
     // EXPOSE: only its hash is looked up.
     let hash = token.expose(|text| TokenHash::of(Purpose::RecoveryCancel, text));
-    let (user, _) = deps.store.find_recovery_to_cancel(&hash).await?.ok_or_else(Problem::recovery_refused)?;
+    let (user, found) = deps.store.find_recovery_to_cancel(&hash).await?.ok_or_else(Problem::recovery_refused)?;
     let user = deps.store.find_user(user).await?.ok_or_else(Problem::recovery_refused)?;
+    // A deleted account has no address any more, and its recovery is over with its credentials.
+    if found.state.stage(user.cred_version, deps.host.clock.now()) == Stage::Over {
+        return Err(Problem::recovery_refused());
+    }
     let to = deps.store.find_address(user.id).await?;
     let cancelling = Cancelling {
         user: &user,
