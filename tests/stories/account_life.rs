@@ -415,13 +415,32 @@ async fn kx_5_the_export_holds_everything_but_secrets_and_nothing_of_others() {
     world.quiet_minutes(2).await;
     let form = json!({ "name": "mine", "scope": "read", "expires_in_days": 7 });
     let api_token = api_token_in(&owner.stepped_up("POST", "/v1/tokens", Some(&form)).await.ok());
+    let moving = json!({ "email": "next@example.org" });
+    owner.stepped_up("POST", "/v1/email", Some(&moving)).await.ok();
     let whole = export(&owner, 100).await;
     let kinds: BTreeSet<&str> = whole.iter().map(|item| item["kind"].as_str().unwrap()).collect();
-    for kind in
-        ["account", "second_factor", "session", "api_token", "security_event", "connection", "bot", "deal", "order"]
-    {
+    for kind in [
+        "account",
+        "second_factor",
+        "session",
+        "known_device",
+        "api_token",
+        "email_change",
+        "security_event",
+        "connection",
+        "bot",
+        "deal",
+        "order",
+    ] {
         assert!(kinds.contains(kind), "{kind} in {kinds:?}");
     }
+    let of = |kind: &str| whole.iter().find(|item| item["kind"] == kind).expect("there is one");
+    assert_eq!((&of("api_token")["scope"], &of("api_token")["bots"]), (&json!("read"), &Value::Null));
+    assert_eq!(
+        (&of("email_change")["new_email"], &of("email_change")["state"]),
+        (&json!("next@example.org"), &json!("STARTED"))
+    );
+    assert_eq!(of("connection")["loosening_wait_h"], json!(24));
     // Piece by piece it is the same, but for the sessions' last use.
     let pieces = export(&owner, 3).await;
     let order =
@@ -432,12 +451,25 @@ async fn kx_5_the_export_holds_everything_but_secrets_and_nothing_of_others() {
     secrets.extend(codes);
     for table in ["identity", "vault"] {
         for item in world.dump(table).await {
-            for name in ["hash", "pepper", "totp_seed", "wrapped_dk", "secret_arn", "fingerprint", "token_hash"] {
+            for name in [
+                "hash",
+                "pepper",
+                "totp_seed",
+                "wrapped_dk",
+                "secret_arn",
+                "fingerprint",
+                "token_hash",
+                "newest",
+                "revoke",
+            ] {
                 secrets.extend(item.get(name).and_then(Value::as_str).map(str::to_owned));
             }
             let pk = item["pk"].as_str().unwrap();
             if pk.starts_with("SESSION#") || pk.starts_with("TOKEN#") {
                 secrets.push(pk.split_once('#').unwrap().1.to_owned());
+            }
+            if pk.starts_with("DEVICE#") {
+                secrets.push(item["sk"].as_str().unwrap().to_owned());
             }
         }
     }

@@ -1,4 +1,5 @@
-//! `GET /v1/account/export`: everything that is stored of the caller, in pages, without any secret.
+//! `GET /v1/account/export`: what is stored of the caller, in pages, without any secret; left out are budgets, idempotency keys,
+//! funds set aside, wakes and intents: counters and notes of ours, which say nothing that the records do not.
 //!
 //! What leaves is named attribute by attribute: a hash, a seed, a token, a wrapped key or the name of a secret can only get
 //! out by being written here. The sections come one after the other; the cursor says where the next page begins.
@@ -19,13 +20,16 @@ use crate::Deps;
 
 /// A page ends early once it is this long, in bytes: the answer of a function may have 6 MB.
 const BYTES_MAX: usize = 2_000_000;
+/// The most items of a partition that holds a few: ten devices and a mark, one newest change.
+const FEW: usize = 20;
 /// Rows that are read at once: an item has at most 400 KB.
 const CHUNK: usize = 10;
 
 /// One thing that is stored. The other fields depend on the kind.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ExportedRecord {
-    /// `account`, `second_factor`, `session`, `api_token`, `security_event`, `connection`, `bot`, `deal`, `order`, `activity`.
+    /// `account`, `second_factor`, `session`, `known_device`, `api_token`, `recovery`, `email_change`, `security_event`,
+    /// `connection`, `bot`, `deal`, `order`, `activity`.
     kind: &'static str,
     #[serde(flatten)]
     #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
@@ -56,7 +60,7 @@ enum Place {
 /// In the contract.
 pub fn operation() -> Operation {
     Operation::of("export_account", "Everything that is stored of the account, without any secret")
-        .details("Pages of records. Keys, passwords, codes and tokens are in none of them.")
+        .details("Pages of records. Keys, passwords, codes and tokens are in none of them, nor are counters and notes of work under way.")
         .paged()
         .answers::<ExportedPage>(200, "One page.")
 }
@@ -79,7 +83,7 @@ pub async fn export_account(deps: Arc<Deps>, request: Request) -> Result<Answer,
         place = match here {
             Place::Account => account(&deps, session, &mut page).await?,
             Place::Events(after) => events(&deps.store, session, &after, &mut page).await?,
-            Place::Connections => connections(&deps.store, session, &mut page).await?,
+            Place::Connections => connections(&deps.store, session, deps.host.clock.now(), &mut page).await?,
             Place::Bots(bot, after) => bots(&deps.store, session, &bot, &after, &mut page).await?,
         };
     }
@@ -149,12 +153,46 @@ async fn account(deps: &Deps, session: &Session, page: &mut Filling) -> Result<O
         page.add(
             "api_token",
             json!({
-                "id": token.id.to_string(), "name": token.name, "created_at": token.created_at.to_string(),
-                "expires_at": token.expires_at.to_string(), "last_used_at": time(token.used_at),
+                "id": token.id.to_string(), "name": token.name, "scope": token.scope.name(),
+                "bots": token.bots.as_ref().map(|bots| bots.iter().map(ToString::to_string).collect::<Vec<_>>()),
+                "created_at": token.created_at.to_string(), "expires_at": token.expires_at.to_string(),
+                "last_used_at": time(token.used_at),
             }),
         );
     }
+    for row in all(store, format!("DEVICE#{}", user.id)).await? {
+        // The mark that somebody signed in before is no device.
+        if let Some(made_at) = wall(&row, "made_at")? {
+            page.add("known_device", json!({"made_at": made_at, "seen_at": wall(&row, "seen_at")?}));
+        }
+    }
+    if let Some(found) = store.find_recovery(user.id).await? {
+        page.add(
+            "recovery",
+            json!({
+                "started_at": found.state.started_at.to_string(), "ready_at": found.state.ready_at().to_string(),
+                "ended": found.state.ended, "none_before": found.state.blocked_until.to_string(),
+            }),
+        );
+    }
+    for pointer in all(store, format!("EMAIL_CHANGES#{}", user.id)).await? {
+        for row in all(store, format!("EMAIL_CHANGE#{}", pointer.text("newest")?)).await? {
+            page.add(
+                "email_change",
+                json!({
+                    "old_email": row.text_if("old_email"), "new_email": row.text_if("new_email"),
+                    "state": row.text_if("state"), "expires_at": wall(&row, "expires_at")?,
+                    "revoke_until": wall(&row, "revoke_until")?,
+                }),
+            );
+        }
+    }
     Ok(Some(Place::Events(String::new())))
+}
+
+/// A partition of a few items.
+async fn all(store: &Store, partition: String) -> Result<Vec<Row>, StoreError> {
+    Ok(store.read_page(Table::Identity, &partition, None, FEW).await?.0)
 }
 
 async fn events(store: &Store, session: &Session, after: &str, page: &mut Filling) -> Result<Option<Place>, Problem> {
@@ -180,14 +218,24 @@ async fn events(store: &Store, session: &Session, after: &str, page: &mut Fillin
 }
 
 /// At most twenty that live, and what was removed in the last 90 days.
-async fn connections(store: &Store, session: &Session, page: &mut Filling) -> Result<Option<Place>, Problem> {
+async fn connections(
+    store: &Store,
+    session: &Session,
+    now: WallTime,
+    page: &mut Filling,
+) -> Result<Option<Place>, Problem> {
     for connection in store.list_connections(session.user_id()).await? {
-        page.add("connection", exported(&connection));
+        page.add("connection", exported(&connection, now));
     }
     Ok(Some(Place::Bots(String::new(), String::new())))
 }
 
-fn exported(connection: &Connection) -> Value {
+fn exported(connection: &Connection, now: WallTime) -> Value {
+    let limits = connection.limits_at(now);
+    let waiting = connection.waiting_at(now).map(|waiting| {
+        let later = waiting.limits();
+        json!({"allowed_pairs": later.allowed_pairs, "loosening_wait_h": later.loosening_wait_h, "at": waiting.at.to_string()})
+    });
     let (status, removed_at, removed_by) = match &connection.status {
         Status::Live => ("live", None, None),
         Status::Revoked { at, by } => ("revoked", Some(at.to_string()), Some(by.clone())),
@@ -196,7 +244,7 @@ fn exported(connection: &Connection) -> Value {
         "id": connection.id.to_string(), "exchange": connection.exchange, "label": connection.label, "status": status,
         "trade_epoch": connection.epoch.value(), "verdict_accepted": connection.verdict_accepted,
         "verdict_at": connection.verdict_at.to_string(), "created_at": connection.created_at.to_string(),
-        "allowed_pairs": connection.allowed_pairs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "allowed_pairs": limits.allowed_pairs, "loosening_wait_h": limits.loosening_wait_h, "limits_that_wait": waiting,
         "order_quote_max": connection.order_quote_max.to_string(), "removed_at": removed_at, "removed_by": removed_by,
     })
 }
