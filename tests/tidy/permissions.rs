@@ -87,6 +87,32 @@ fn only_the_signer_may_open_a_key_and_nobody_both_seals_and_opens() {
     );
 }
 
+#[test]
+fn pw_3_the_peppers_mac_is_made_by_who_compares_passwords_alone() {
+    let grants = Template::open().grants();
+    let allowed = grants.iter().filter(|grant| grant[0] != "(boundary)" && grant[1] == "allow");
+    let makers: Vec<&str> = allowed
+        .filter(|grant| grant[3] == "GenerateMac" && grant[4] == "IdentityMacKey")
+        .map(|grant| grant[0].as_str())
+        .collect();
+    assert_eq!(makers, ["login", "password-reset", "signup"]);
+}
+
+#[test]
+fn st_1_a_proof_is_spent_by_a_function_with_something_to_confirm() {
+    let mut findings = Vec::new();
+    for [function, effect, _, _, _, condition] in &Template::open().grants() {
+        let confirms = api::routes::ALL
+            .iter()
+            .any(|(served_by, route)| served_by == function && route.demands() == api::Policy::StepUp);
+        // The erasure deletes proofs among all that is an account's, and spends none.
+        if effect == "allow" && condition.ends_with("LeadingKeys=PROOF#*") && !confirms {
+            findings.push(format!("{function} may spend proofs and has no route that takes one"));
+        }
+    }
+    report("ST-1: a grant that nothing needs", &findings);
+}
+
 fn row(line: &str) -> Grant {
     let fields: Vec<String> = line.splitn(6, ',').map(str::to_owned).collect();
     fields.try_into().unwrap_or_else(|_| panic!("infra/permissions.csv: {line}"))
