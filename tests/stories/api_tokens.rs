@@ -75,6 +75,31 @@ async fn lg_4_a_token_for_one_bot_reaches_that_bot_alone() {
 }
 
 #[tokio::test]
+async fn lg_4_a_token_for_one_bot_points_it_at_no_other_connection() {
+    let world = World::seeded(1508);
+    let mut owner = trading(&world).await;
+    let made = owner.post("/v1/bots", &dca(&owner.connection)).await.ok();
+    let bot = made["id"].as_str().expect("an id").to_owned();
+    let (path, first) = (format!("/v1/bots/{bot}"), dca(&owner.connection));
+    owner.attaches_a_key().await;
+    let other = dca(&owner.connection);
+    let changed = async |by: &Browser, config: &Value| {
+        let version = format!("\"{}\"", owner.get(&path).await.ok()["version"]);
+        let body = json!({ "config": config }).to_string();
+        by.send("PATCH", &path, Some(&body), &[("if-match", &version)]).await
+    };
+    let token = program(&owner, json!({ "name": "one", "scope": "trade", "bots": [bot] })).await;
+    changed(&token, &first).await.ok();
+    assert_eq!(changed(&token, &other).await.refused(), "token_out_of_scope");
+    assert_eq!(owner.get(&path).await.ok()["connection"], first["connection"]);
+    for by in [&program(&owner, scope("trade")).await, &*owner] {
+        changed(by, &other).await.ok();
+        assert_eq!(owner.get(&path).await.ok()["connection"], other["connection"]);
+        changed(by, &first).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn ss_8_the_id_of_anothers_bot_in_a_token_opens_nothing() {
     let world = World::seeded(1503);
     let owner = trading(&world).await;

@@ -93,6 +93,10 @@ fn renamed(bot: &Bot, name: String) -> Result<Bot, Problem> {
 async fn configured(deps: &Deps, request: &Request, bot: &Bot, config: BotForm) -> Result<Bot, Problem> {
     let settings = door::read(&config).map_err(|problem| problem.under("/config"))?;
     let connection = door::keepable(deps, request, &settings).await.map_err(|problem| problem.under("/config"))?;
+    // LG-4: a token that was made for certain bots is not for whatever connection they could be pointed at.
+    if request.session()?.api_token().is_some_and(|token| token.bots.is_some()) && connection.id != bot.connection {
+        return Err(Problem::token_out_of_scope());
+    }
     // An open deal goes on by the configuration that it was started with.
     if bot.state != BotState::Stopped || bot.open_deal.is_some() {
         return Err(Problem::bot_is_running().because(
