@@ -1,13 +1,14 @@
 //! Spends a step-up proof: a conditional delete, so that two requests never share one.
 //!
 //! writes: delete `PROOF#`. conditions: it exists, belongs to this user, epoch and credential version, names this method,
-//! path and body, and is not older than five minutes (ST-1, RF-18).
+//! path and body, and is not older than five minutes, under no clock that was set back (ST-1, RF-18).
 
 use account::token::TokenHash;
 use account::{Epoch, UserId, WallTime};
 
 use crate::attribute::{n, s};
 use crate::entity::proof;
+use crate::entity::session::SKEW_S;
 use crate::entity::user::User;
 use crate::write::Write;
 use crate::{Store, StoreError, Table};
@@ -51,7 +52,8 @@ pub struct Spending<'a> {
 }
 
 const CONDITION: &str = "attribute_exists(pk) AND #user = :user AND #epoch = :epoch AND #cred_version = :cred_version \
-    AND #method = :method AND #path = :path AND #body_sha256 = :body AND #expires_at > :now";
+    AND #method = :method AND #path = :path AND #body_sha256 = :body AND #expires_at > :now \
+    AND #expires_at <= :latest";
 
 impl Store {
     /// Spends the proof; `None` when there is none for exactly this request.
@@ -68,7 +70,9 @@ impl Store {
             .value(":method", s(spending.method))
             .value(":path", s(spending.path))
             .value(":body", s(spending.body_sha256))
-            .value(":now", n(now.ms()));
+            .value(":now", n(now.ms()))
+            // Made further ahead than clocks differ: the clock was set back since, and the proof would outlive its minutes.
+            .value(":latest", n(now.plus_seconds(proof::LIFE_S + SKEW_S).ms()));
         Ok(self
             .write_one(write)
             .await?

@@ -62,6 +62,17 @@ async fn st_1_a_proof_lives_five_minutes_and_dies_with_epoch_version_and_owner()
         let answered = world.guarded().send(attach(&session, BODY).header("x-step-up", &proof)).await;
         assert_eq!(answered.status == 200, good, "after {seconds} s");
     }
+    // Nor longer because the clock was set back, by more than clocks differ. The session of then is over; the proof is not its.
+    for (back, good) in [(60, true), (61, false)] {
+        let world = World::new();
+        world.account(EMAIL).await;
+        let session = world.log_in(EMAIL).await.session();
+        let proof = prove(&world, &session, &form(&world)).await;
+        world.advance(-back);
+        let session = world.log_in(EMAIL).await.session();
+        let answered = world.guarded().send(attach(&session, BODY).header("x-step-up", &proof)).await;
+        assert_eq!(answered.status == 200, good, "{back} s back");
+    }
     // RF-18.
     for counter in ["trade_epoch", "cred_version"] {
         let world = World::new();
