@@ -195,13 +195,25 @@ impl Store {
         if let Some((job, mail)) = notice {
             writes.push(put_mail(*job, Some(user.id), mail, *now).map_err(StartRefused::Store)?);
         }
-        writes.extend(ends_recovery(user, *recovery, &id.to_string(), *now).map_err(StartRefused::Store)?);
+        writes
+            .extend(ends_recovery_or_none_began(user, *recovery, &id.to_string(), *now).map_err(StartRefused::Store)?);
         settled(self.transact(&id.to_string(), &writes).await)
     }
 }
 
-/// PR-14: whoever signs in with a second factor has not lost it. Where none was under way, none has begun since: it would
-/// outlive this sign-in unseen.
+/// PR-14: of a sign-in. Where no recovery was under way, none has begun since: it would outlive the sign-in unseen.
+pub(crate) fn ends_recovery_or_none_began(
+    user: &User,
+    recovery: Option<&StoredRecovery>,
+    written_by: &str,
+    now: WallTime,
+) -> Result<Vec<Write>, StoreError> {
+    let ends = ends_recovery(user, recovery, written_by, now)?;
+    Ok(if ends.is_empty() { vec![as_read(user.id, recovery)] } else { ends })
+}
+
+/// PR-14: whoever signs in or resets with a second factor has not lost it. Nothing where none is under way: a reset ends one
+/// that begins at the same moment by its new credential version.
 pub(crate) fn ends_recovery(
     user: &User,
     recovery: Option<&StoredRecovery>,
@@ -212,7 +224,7 @@ pub(crate) fn ends_recovery(
         Some(found) if found.state.stage(user.cred_version, now) != Stage::Over => {
             cancel_writes(user.id, found.clone(), CancelledBy::SecondFactor, written_by, now)
         }
-        found => Ok(vec![as_read(user.id, found)]),
+        Some(_) | None => Ok(Vec::new()),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::entity::recovery::StoredRecovery;
 use crate::entity::session::Session;
 use crate::entity::user::User;
 use crate::entity::{audit, credential};
-use crate::transaction::answer_challenge::ends_recovery;
+use crate::transaction::answer_challenge::ends_recovery_or_none_began;
 use crate::transaction::end_session::Replaced;
 use crate::transaction::start_session::{Arrival, StartRefused, same_user, settled};
 use crate::write::Write;
@@ -64,7 +64,8 @@ impl Store {
         writes.extend(replaced.iter().flat_map(|replaced| replaced.writes()));
         let versions = (user.cred_version, user.session_gen);
         writes.extend(arrival.writes(user.id, versions, *now).map_err(StartRefused::Store)?);
-        writes.extend(ends_recovery(user, *recovery, &id.to_string(), *now).map_err(StartRefused::Store)?);
+        writes
+            .extend(ends_recovery_or_none_began(user, *recovery, &id.to_string(), *now).map_err(StartRefused::Store)?);
         settled(self.transact(&id.to_string(), &writes).await)
     }
 }
