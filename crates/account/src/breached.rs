@@ -120,6 +120,12 @@ mod tests {
         assert!(!format!("{:?}", question()).contains("5BAA"));
     }
     #[test]
+    fn su_4_a_count_is_digits_alone() {
+        for count in ["", "+5", "-1", "5x", " 5", "0x5"] {
+            check(&format!("{SUFFIX}:{count}\r\n"), Err(NotARange));
+        }
+    }
+    #[test]
     fn su_4_a_hit_a_miss_and_padding() {
         let other = "0".repeat(35);
         check(&format!("{other}:3\r\n{SUFFIX}:9545824\r\n"), Ok(true));

@@ -98,6 +98,15 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn st_3_a_longer_wait_is_not_undone_by_an_older_wish_for_a_shorter_one() {
+        let waits = |hours| Limits { allowed_pairs: BTreeSet::new(), loosening_wait_h: hours };
+        for (before, after, waiting, expected) in [(24, 48, 30, 48), (24, 48, 50, 50), (48, 48, 24, 24)] {
+            let left = waits(before).tighten_waiting(&waits(after), &waits(waiting));
+            assert_eq!(left.loosening_wait_h, expected, "{before} to {after}, waiting {waiting}");
+        }
+    }
+
     fn limits() -> impl Strategy<Value = Limits> {
         let pairs = proptest::collection::btree_set("[A-D]", 0..4);
         (pairs, 24_u32..30).prop_map(|(pairs, loosening_wait_h)| Limits {

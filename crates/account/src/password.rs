@@ -195,6 +195,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_weakness_has_the_code_that_programs_know() {
+        let codes = [
+            (Weakness::TooLong, "too_long"),
+            (Weakness::TooShort, "too_short"),
+            (Weakness::Common, "common"),
+            (Weakness::ProductWord, "product_word"),
+            (Weakness::OwnEmail, "own_email"),
+            (Weakness::Guessable, "guessable"),
+            (Weakness::Breached, "breached"),
+        ];
+        for (weakness, code) in codes {
+            assert_eq!(weakness.code(), code);
+        }
+    }
+    #[test]
     fn su_2_fifteen_characters_and_no_composition_rules() {
         check("kqzvmwpxjrtbhd", Err(Weakness::TooShort));
         check("kqzvmwpxjrtbhdg", Ok(()));
