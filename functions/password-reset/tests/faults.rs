@@ -269,7 +269,7 @@ async fn rf_22_a_reset_of_twenty_connections_is_one_transaction_of_47_writes() {
     assert_eq!(*sizes.0.lock().unwrap(), [47]);
     assert_eq!((world.calls("TransactWriteItems"), world.shreds().await.len()), (1, 20));
     // Beside it: the token, its pointer, the user twice, credential, code, the latest recovery, the budget there and back, the lists, the source, the
-    // fence, and afterwards the login's two budgets.
+    // fence, and afterwards the budgets of the login and of step-ups.
     let trace = world.trace();
     assert_eq!(
         trace.iter().map(|(op, count)| (op.as_str(), *count)).collect::<Vec<_>>(),
@@ -279,7 +279,7 @@ async fn rf_22_a_reset_of_twenty_connections_is_one_transaction_of_47_writes() {
             ("PutItem", 2),
             ("Query", 4),
             ("TransactWriteItems", 1),
-            ("UpdateItem", 4),
+            ("UpdateItem", 5),
         ]
     );
 }
