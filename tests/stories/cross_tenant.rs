@@ -100,7 +100,10 @@ async fn stored(world: &World) -> BTreeSet<String> {
     for table in ["identity", "vault", "trading", "market", "outbox", "paper"] {
         for mut item in world.dump(table).await {
             let pk = item["pk"].as_str().unwrap_or_default();
-            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#", "IDEMPOTENCY#", "CEREMONY#"].iter().any(|kind| pk.starts_with(kind)) {
+            if ["BUDGET#", "EVENTS#", "AUDIT#", "PROOF#", "IDEMPOTENCY#", "CEREMONY#"]
+                .iter()
+                .any(|kind| pk.starts_with(kind))
+            {
                 continue;
             }
             item.remove("seen_at");

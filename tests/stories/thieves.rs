@@ -130,12 +130,35 @@ async fn p1_a_thief_with_the_mailbox_of_an_account_without_a_factor_gets_an_acco
     world.drain().await;
     world.holds_no_order_accepted_after(at.plus_ms(W_MS)).await;
 
-    // PR-13: the owner's word ends even that.
+    // The thief makes the account his own with a factor of his …
+    let mut cemented = world.owner("another@example.org").await;
+    (cemented.email, cemented.token, cemented.password) = (owner.email.clone(), thief.token.clone(), NEW.into());
+    cemented.adds_a_factor().await;
+
+    // PR-13: … and the owner's word ends even that: sessions, password, and what was enrolled since.
     let not_me = newest_token(&world, &owner.email, "not-me?token=");
     let said = owner.post("/v1/password-reset/not-me", &json!({ "token": not_me })).await;
     assert!(said.status.is_success(), "{}", said.body);
     assert_eq!(thief.get("/v1/me").await.refused(), "no_session");
     assert_eq!(thief.log_in().await.refused(), "sign_in_refused");
+    // RF-35: it stays held for 72 hours, and nobody makes it his own meanwhile; then a reset ends that.
+    owner.password = "a lighthouse keeps no secrets at noon".into();
+    for (hours, held) in [(1, true), (72, false)] {
+        world.after(hours * 3_600).await;
+        let token = link(&thief, &world).await;
+        let form = json!({ "token": token, "password": owner.password });
+        owner.post("/v1/password-reset/complete", &form).await.ok();
+        owner.token = None;
+        owner.clock.advance(120);
+        owner.signs_in().await;
+        let me = owner.get("/v1/me").await.ok();
+        assert_eq!((&me["factors"], me["trading_state"] == "held"), (&json!([]), held));
+        for path in ["/v1/second-factors/totp", "/v1/second-factors/passkeys/begin"] {
+            let answered = owner.stepped_up("POST", path, Some(&json!({}))).await;
+            assert_eq!(answered.body["code"] == "account_held", held, "{path}: {}", answered.body);
+            owner.clock.advance(60);
+        }
+    }
     world.no_call_was_refused();
 }
 

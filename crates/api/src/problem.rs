@@ -111,6 +111,7 @@ catalogue! {
     email_change_refused = 400 "email_change_refused", "Link refused", "The link was used, is too old, or a newer one was sent. Ask for the change again.";
     /// EV-5: a second change would leave the first address without its say.
     email_change_under_way = 409 "email_change_under_way", "The address was changed a short time ago", "For 72 hours after a change the old address can take it back; until then it is not changed again.";
+    account_held = 409 "account_held", "The account is held", "A reset of this account was disowned: factors and address stay as they are until it is released, or reset again 72 hours later.";
     account_not_held = 409 "account_not_held", "The account is not held", "There is nothing to release.";
     /// RF-35: a factor that the thief could have added releases nothing.
     release_refused = 403 "release_refused", "Not with these second factors", "Every second factor must be older than the hold and than the reset before it. Remove newer ones, or reset the password 72 hours after the hold.";

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use account::{Secret, WallTime};
 use account::token::{API_TOKEN_PREFIX, Purpose, TokenHash};
+use account::{Secret, WallTime};
 use http::{HeaderMap, header};
 use store::Store;
 use store::entity::api_token::Scope;
@@ -125,11 +125,7 @@ async fn by_token(store: &Store, now: WallTime, text: &str) -> Result<Session, P
 
 /// Whether what was shown reaches the route (LG-4): a session reaches all, a token those of its scope, and where it is for
 /// certain bots the routes below one of them alone.
-pub(crate) fn reaches(
-    session: &Session,
-    route: &Route,
-    parameters: &BTreeMap<String, String>,
-) -> Result<(), Problem> {
+pub(crate) fn reaches(session: &Session, route: &Route, parameters: &BTreeMap<String, String>) -> Result<(), Problem> {
     let Some(token) = session.api_token() else { return Ok(()) };
     match (route.tokens(), token.scope) {
         (Tokens::Refused, Scope::Read | Scope::Trade) => return Err(Problem::session_required()),

@@ -447,7 +447,10 @@ async fn pr_13_open_orders_are_listed_in_the_answer_and_in_the_notice() {
         (order(&world, &owner, true).await, order(&world, &other, true).await, order(&world, &owner, false).await);
     let token = world.reset_token(&owner).await;
     let looked = world.post("/v1/password-reset/inspect", json!({"token": token})).await.is_ok(200);
-    assert_eq!(looked, json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1, "recovery": {"stage": "none"}}));
+    assert_eq!(
+        looked,
+        json!({"factors": [], "connections": 0, "bots": 1, "open_orders": 1, "recovery": {"stage": "none"}})
+    );
     let listed = json!([{"client_order_id": mine, "pair": "ETH-USDT", "side": "buy", "type": "limit", "quantity": "0.5", "price": "2000"}]);
     assert_eq!(
         complete(&world, &token, json!({})).await.is_ok(200),
@@ -512,8 +515,7 @@ async fn tp_10_a_completed_reset_opens_the_login_again() {
     let owner = world.owner(true).await;
     let (whose, now) = (Whose::User(owner.id), world.clock.at());
     let closed = LoginBudget { failures: LoginBudget::FAILURES_MAX, blocked_until: now };
-    let spent =
-        FactorBudget { failures: FactorBudget::FAILURES_MAX, blocked_until: now, ..FactorBudget::FRESH };
+    let spent = FactorBudget { failures: FactorBudget::FAILURES_MAX, blocked_until: now, ..FactorBudget::FRESH };
     assert!(world.store.write_budget(&whose, Kind::Login, &closed, 0, now).await.unwrap());
     assert!(world.store.write_budget(&whose, Kind::Factor, &spent, 0, now).await.unwrap());
     let token = world.reset_token(&owner).await;

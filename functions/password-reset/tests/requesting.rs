@@ -11,8 +11,8 @@ use emulators::{Fault, Faults, Point};
 use reset::{complete, world};
 use serde_json::{Value, json};
 use store::attribute::n;
-use store::entity::job::Notice;
 use store::entity::budget::{MAIL_REQUESTS_PER_HOUR_MAX, MAIL_REQUESTS_PER_MINUTE_MAX};
+use store::entity::job::Notice;
 use store::entity::user;
 use store::{Table, Write};
 use world::{Answered, hash_of};
@@ -137,8 +137,7 @@ async fn pr_3_when_everybody_asks_an_owner_still_gets_one_link_per_ten_minutes()
     let owner = world.owner(false).await;
     let crowd = |now: account::WallTime| {
         let key = store::Key::new("BUDGET#MAILS", now.seconds().div_euclid(60).to_string());
-        let row = store::attribute::Row::keyed(&key)
-            .with("counted", store::attribute::n(MAIL_REQUESTS_PER_MINUTE_MAX));
+        let row = store::attribute::Row::keyed(&key).with("counted", store::attribute::n(MAIL_REQUESTS_PER_MINUTE_MAX));
         vec![Write::put(Table::Identity, key, row)]
     };
     for (minutes, links) in [(0, 1), (0, 1), (9, 1), (1, 2), (0, 2), (10, 3)] {

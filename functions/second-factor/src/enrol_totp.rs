@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use account::totp::new_seed;
+use account::trading_state::TradingState;
 use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,6 +31,7 @@ pub fn operation() -> Operation {
         .answers::<Enrolment>(200, "The seed as text, as link and as QR code.")
         .refuses(&[
             Problem::email_not_verified,
+            Problem::account_held,
             Problem::second_factor_exists,
             Problem::enrolment_refused,
             Problem::try_again,
@@ -45,6 +47,10 @@ pub async fn enrol_totp(deps: Arc<Deps>, mut request: Request) -> Result<Answer,
     // needs the factor (PR-9). An address is never unverified again.
     if !session.user.email_verified {
         return Err(Problem::email_not_verified());
+    }
+    // A thief's factor must not outlive "this was not me", nor a held account move to another mailbox.
+    if matches!(session.user.trading_state, TradingState::Held { .. }) {
+        return Err(Problem::account_held());
     }
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(session.user_id()).await?.ok_or_else(Problem::no_session)?;

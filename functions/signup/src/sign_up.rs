@@ -118,11 +118,7 @@ async fn create(
 
 /// RL-5: before anything is looked up, so that it tells nothing about an address.
 async fn charge_source(deps: &Deps, request: &Request, now: WallTime) -> Result<(), Problem> {
-    if deps.store.charge_source(request.source(), now).await? {
-        Ok(())
-    } else {
-        Err(Problem::hashes_used_up(now))
-    }
+    if deps.store.charge_source(request.source(), now).await? { Ok(()) } else { Err(Problem::hashes_used_up(now)) }
 }
 
 /// Tells the owner of the address within the budget; beyond it writes a job that sends nothing, so that both cost the same.

@@ -233,9 +233,8 @@ async fn pr_14_a_mail_that_waits_is_driven_when_it_is_due_and_not_before() {
     let due = world.now().plus_seconds(72 * 3_600);
     let write = job::put_later_mail(id, UserId::new(world.ulid()), &mail, due, world.now()).unwrap();
     world.store.write_one(write).await.unwrap().unwrap();
-    let tries = async || {
-        world.store.read(Table::Outbox, &job::key(id)).await.unwrap().unwrap().number::<u64>("tries").unwrap()
-    };
+    let tries =
+        async || world.store.read(Table::Outbox, &job::key(id)).await.unwrap().unwrap().number::<u64>("tries").unwrap();
     for _ in 0..12 {
         world.clock.advance_s(60);
         world.sweep().await;

@@ -102,7 +102,15 @@ pub async fn start_deal(deps: &Deps, hint: &Hint) -> Result<Handled, NotHandled>
     next.open_deal = Some(deal.id);
     next.waiting_because = None;
     next.version = bot.version + 1;
-    let saw = Saw { after: now, until: now, last: view.last, status: view.status, orders: vec![], left_over, entries_stopped: false };
+    let saw = Saw {
+        after: now,
+        until: now,
+        last: view.last,
+        status: view.status,
+        orders: vec![],
+        left_over,
+        entries_stopped: false,
+    };
     let starting = Starting {
         bot_read: bot.version,
         intents: intents::intents(&bot, deal.id, &decision.actions, wall),

@@ -253,7 +253,9 @@ fn writes(what: &Authorising<'_>, windows: Windows, now: WallTime) -> Vec<Write>
                 .value(":run", n(intent.run))
                 .value(":trade_id", n(what.trade_id_seen))
                 .value(":user_key", s(format!("USER#{}", intent.user))),
-            Item::Connection => authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units, now),
+            Item::Connection => {
+                authorising::counted(intent, what.pair, entry, windows, what.window, what.value_units, now)
+            }
             Item::User => authorising::user(
                 intent.user,
                 intent.epoch,

@@ -6,17 +6,18 @@
 //! | `RESET#` (check) | this token is the newest (RF-16) |
 //! | `RECOVERY_WAIT#` completed | version as read, when it was ready: of a cancel and a completion one wins |
 //! | `CRED#` new hash; authenticator, passkeys and waiting enrolment gone | set of recovery codes as read |
-//! | `RECOVERY#` and `PASSKEY#` items | none: gone is gone |
+//! | `RECOVERY#` items deleted | none: gone is gone |
+//! | `PASSKEY#` items and the claims of their ids deleted | they are there: a key may be registered anew |
 //! | outbox notice | there is none of this id |
 //! | what `RecoveryCompleted` brings with it; `has_factor` | see [`fencing`](crate::transaction::fencing) |
 //!
-//! At most 70 writes.
+//! At most 81 writes.
 
 use std::net::IpAddr;
 
 use account::breached::PasswordCheck;
 use account::email::EmailAddress;
-use account::id::{JobId, PasskeyId};
+use account::id::JobId;
 use account::password_hash::PasswordHash;
 use account::recovery::Stage;
 use account::security_event::SecurityEvent;
@@ -27,7 +28,7 @@ use host::Host;
 use crate::attribute::{s, truth};
 use crate::entity::credential;
 use crate::entity::job::{self, Mail, Notice};
-use crate::entity::passkey;
+use crate::entity::passkey::Passkey;
 use crate::entity::recovery::StoredRecovery;
 use crate::entity::reset_token;
 use crate::transaction::complete_reset::ResetDone;
@@ -58,8 +59,8 @@ pub struct Completing<'a> {
 struct Found {
     recovery: StoredRecovery,
     codes_set: Option<String>,
-    /// Recovery codes and passkeys.
-    factors: Vec<Key>,
+    codes: Vec<Key>,
+    passkeys: Vec<Passkey>,
 }
 
 /// The writes by their place.
@@ -101,14 +102,12 @@ impl Store {
             return Err(RecoveryRefused::NotReady);
         }
         let credential = self.find_credential(what.user).await?.ok_or(RecoveryRefused::TokenDead)?;
-        let mut factors = self.recovery_codes(what.user).await?;
-        let passkeys =
-            self.read_partition(Table::Identity, &format!("PASSKEY#{}", what.user), PasskeyId::PREFIX).await?;
-        for row in &passkeys {
-            factors.push(Key::new(row.text("pk")?, row.text("sk")?));
-            factors.push(passkey::claim_key(row.text("credential_id")?));
-        }
-        Ok(Found { recovery, codes_set: credential.codes_set, factors })
+        Ok(Found {
+            recovery,
+            codes_set: credential.codes_set,
+            codes: self.recovery_codes(what.user).await?,
+            passkeys: self.list_passkeys(what.user).await?,
+        })
     }
 }
 
@@ -127,8 +126,14 @@ fn own(what: &Completing<'_>, found: &Found, trying: &Attempt<'_>) -> Result<Own
         credential_write(what, found.codes_set.as_deref()),
         job::put_mail(JobId::new(host.entropy.ulid(now)), Some(what.user), &notice(what, now), now)?,
     ];
-    writes.extend(found.factors.iter().map(|key| Write::delete(Table::Identity, key.clone())));
-    Ok(Own { writes, user_set: "#has_factor = :has_factor", user_values: vec![(":has_factor", truth(false))] })
+    writes.extend(found.codes.iter().map(|key| Write::delete(Table::Identity, key.clone())));
+    writes.extend(found.passkeys.iter().flat_map(Passkey::deletes));
+    Ok(Own {
+        writes,
+        user_set: "#has_factor = :has_factor",
+        user_values: vec![(":has_factor", truth(false))],
+        ..Own::default()
+    })
 }
 
 fn credential_write(what: &Completing<'_>, codes_set: Option<&str>) -> Write {

@@ -161,11 +161,7 @@ const fn refused(item: Option<Item>) -> ResetRefused {
     }
 }
 
-fn own(
-    what: &Completing<'_>,
-    recovery: Option<&StoredRecovery>,
-    trying: &Attempt<'_>,
-) -> Result<Own, FenceRefused> {
+fn own(what: &Completing<'_>, recovery: Option<&StoredRecovery>, trying: &Attempt<'_>) -> Result<Own, FenceRefused> {
     let &Attempt { user, live, done_by, now, host, .. } = trying;
     let not_me_until = now.plus_seconds(reset_token::NOT_ME_LIFE_S);
     let mut writes = vec![

@@ -99,7 +99,12 @@ impl Store {
             let mail = Mail { to: change.old.to_string(), notice };
             writes.push(job::put_mail(JobId::new(host.entropy.ulid(now)), Some(user.id), &mail, now)?);
             // EV-5: the new address has shown that it is read.
-            Ok(Own { writes, user_set: "#email_verified = :verified", user_values: vec![(":verified", truth(true))] })
+            Ok(Own {
+                writes,
+                user_set: "#email_verified = :verified",
+                user_values: vec![(":verified", truth(true))],
+                ..Own::default()
+            })
         })
         .await
     }

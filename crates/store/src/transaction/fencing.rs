@@ -94,6 +94,20 @@ pub struct Own {
     /// More for `USER#`: what a `SET` names, such as `#has_factor = :has_factor`, and its values.
     pub user_set: &'static str,
     pub user_values: Vec<(&'static str, AttributeValue)>,
+    /// More for `CRED#` where the event removes the password.
+    pub credential: MoreOfCredential,
+}
+
+/// What goes with a removed password.
+#[derive(Debug, Default, Clone)]
+pub struct MoreOfCredential {
+    /// An expression before the `REMOVE`, such as `SET #passkeys = :passkeys `.
+    pub set: &'static str,
+    /// Attributes after `#hash, #pepper`, each with a comma before it.
+    pub removed: String,
+    /// A condition beside its existence, with ` AND ` before it.
+    pub condition: &'static str,
+    pub values: Vec<(&'static str, AttributeValue)>,
 }
 
 /// The event is true.
@@ -275,11 +289,14 @@ fn after(cancelled: &Cancelled, own_count: usize, marker: &Marker, done_by: &str
 fn items(what: &Fencing<'_>, trying: &Attempt<'_>, own: Own) -> Result<(Vec<Write>, usize), StoreError> {
     let &Attempt { user, live, now, host, .. } = trying;
     let brings = consequences(what.event);
-    let Own { mut writes, user_set, user_values } = own;
+    let Own { mut writes, user_set, user_values, credential: more } = own;
     let own_count = writes.len();
     writes.push(user_write(what, &brings, user, user_set, user_values, now));
     if brings.removes_password {
-        writes.push(Write::update(Table::Identity, credential::key(user.id), NO_PASSWORD).when("attribute_exists(pk)"));
+        let update = format!("{}{NO_PASSWORD}{}", more.set, more.removed);
+        let write = Write::update(Table::Identity, credential::key(user.id), update)
+            .when(format!("attribute_exists(pk){}", more.condition));
+        writes.push(more.values.into_iter().fold(write, |write, (name, value)| write.value(name, value)));
     }
     for connection in live {
         writes.push(

@@ -35,7 +35,8 @@ pub struct Replacing<'a> {
 }
 
 const NAME_SET: &str = "SET #codes_set = :codes_set";
-const FIRST_SET: &str = "(attribute_exists(#totp_seed) OR attribute_exists(#passkeys)) AND attribute_not_exists(#codes_set)";
+const FIRST_SET: &str =
+    "(attribute_exists(#totp_seed) OR attribute_exists(#passkeys)) AND attribute_not_exists(#codes_set)";
 const AFTER_SET: &str = "(attribute_exists(#totp_seed) OR attribute_exists(#passkeys)) AND #codes_set = :old_set";
 
 #[derive(Clone, Copy)]

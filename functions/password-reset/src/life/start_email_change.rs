@@ -6,6 +6,7 @@ use std::sync::Arc;
 use account::budget::{AllowanceUsed, RESET_MAILS};
 use account::id::JobId;
 use account::token::{Purpose, new_token};
+use account::trading_state::TradingState;
 use api::problem::Fault;
 use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
@@ -34,7 +35,12 @@ pub fn operation() -> Operation {
         )
         .takes::<Form>()
         .answers::<shape::Empty>(202, "Mails are under way.")
-        .refuses(&[Problem::email_change_under_way, Problem::too_many_requests, Problem::try_again])
+        .refuses(&[
+            Problem::account_held,
+            Problem::email_change_under_way,
+            Problem::too_many_requests,
+            Problem::try_again,
+        ])
 }
 
 /// Begins it.
@@ -43,6 +49,10 @@ pub async fn start_email_change(deps: Arc<Deps>, mut request: Request) -> Result
     let new = address(&email)?;
     let proof = request.take_step_up()?;
     let user = &request.session()?.user;
+    // A thief's factor must not outlive "this was not me", nor a held account move to another mailbox.
+    if matches!(user.trading_state, TradingState::Held { .. }) {
+        return Err(Problem::account_held());
+    }
     let now = deps.host.clock.now();
     let old = deps.store.find_address(user.id).await?;
     if old.key() == new.key() {

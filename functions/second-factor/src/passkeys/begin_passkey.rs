@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use account::token::{Purpose, new_token};
+use account::trading_state::TradingState;
 use api::{Answer, Operation, Problem, Request, shape};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,7 +35,7 @@ pub fn operation() -> Operation {
     Operation::of("begin_passkey", "Begins the registration of a passkey")
         .may_take::<shape::Empty>()
         .answers::<Begun>(200, "What the browser asks the authenticator for.")
-        .refuses(&[Problem::email_not_verified, Problem::passkeys_full])
+        .refuses(&[Problem::email_not_verified, Problem::account_held, Problem::passkeys_full])
 }
 
 /// Begins it; nothing is on until it is finished.
@@ -45,6 +46,10 @@ pub async fn begin_passkey(deps: Arc<Deps>, mut request: Request) -> Result<Answ
     // EV-4: as for an authenticator app, else whoever signs up with somebody else's address bars its owner's way in.
     if !session.user.email_verified {
         return Err(Problem::email_not_verified());
+    }
+    // A thief's factor must not outlive "this was not me", nor a held account move to another mailbox.
+    if matches!(session.user.trading_state, TradingState::Held { .. }) {
+        return Err(Problem::account_held());
     }
     let now = deps.host.clock.now();
     let credential = deps.store.find_credential(proof.user()).await?.ok_or_else(Problem::no_session)?;
