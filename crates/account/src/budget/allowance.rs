@@ -122,6 +122,11 @@ mod tests {
     }
 
     #[test]
+    fn pr_3_an_allowance_says_what_it_allows() {
+        assert_eq!((RESET_MAILS.burst(), RESET_MAILS.period_seconds()), (3, 600));
+    }
+
+    #[test]
     fn a_zero_is_read_as_the_smallest_allowance() {
         let smallest = Allowance::new(0, 0);
         let used = smallest.admit(AllowanceUsed::FRESH, T0).unwrap();
